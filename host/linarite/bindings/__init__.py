@@ -1,0 +1,1 @@
+"""Storage that functions read and write."""

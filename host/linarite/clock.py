@@ -1,0 +1,89 @@
+"""Time as an argument: everything in the host that waits is handed a `Clock`.
+
+`SystemClock` is real time; `ManualClock` moves only when told to, so that timers, retries, back-off and lock expiry can be
+tested in no time. Code under a manual clock never polls: it sleeps on the clock and is woken by `advance`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable
+from datetime import datetime, timedelta, timezone
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Where the host gets the time, and the only thing it sleeps on."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds` on this clock; at once (after one turn of the loop) for zero or less."""
+        ...
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(seconds, 0.0))
+
+
+class ManualClock:
+    """A clock that stands still until `advance` moves it. Belongs to one event loop."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=timezone.utc)) -> None:
+        self._now = start
+        self._ties = itertools.count()
+        self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + timedelta(seconds=seconds), next(self._ties), woken))
+        await woken
+
+    def next_wake(self) -> datetime | None:
+        """When the earliest sleeper is due, or None if nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():  # cancelled while it slept
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward and wake everyone who is due, in order; they run when the loop next turns."""
+        self.advance_to(self._now + timedelta(seconds=seconds))
+
+    def advance_to(self, when: datetime) -> None:
+        """Move time to `when` (ignored if that is in the past) and wake everyone who is due by then."""
+        self._now = max(self._now, when)
+        while (due := self.next_wake()) is not None and due <= self._now:
+            heapq.heappop(self._sleepers)[2].set_result(None)
+
+
+async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
+    """The result of `work`, or TimeoutError (with `work` cancelled) once `seconds` have passed on `clock`."""
+    task = asyncio.ensure_future(work)
+    alarm = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError(f"nothing within {seconds:g} s")
+        return task.result()
+    finally:
+        for pending in (task, alarm):
+            if not pending.done():
+                pending.cancel()

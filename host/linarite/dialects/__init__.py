@@ -1,0 +1,1 @@
+"""Between the durable core and one generation of the Durable SDK."""

@@ -1,0 +1,82 @@
+"""One call of one function, and what comes back: the values that cross between host and worker.
+
+A value is a `Datum`: a kind and a Python value, the same kinds the Functions host sends its workers over gRPC.
+Source: azure-functions `meta.Datum`; azure-functions-host, GrpcMessageConversionExtensions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+DatumKind = Literal[
+    "none", "string", "bytes", "json", "int", "double", "http", "collection_string", "collection_bytes", "model_binding_data"
+]
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP request as a function sees it; header names are lower case, repeated values already joined."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    query: dict[str, str]
+    params: dict[str, str]
+    body: bytes
+
+
+class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """An `HttpResponse` a function returned. `cookies` are attribute maps as the SDK parses `Set-Cookie`."""
+
+    status: str
+    headers: dict[str, str]
+    cookies: list[dict[str, Any]]
+    body: bytes
+
+
+class Datum(msgspec.Struct, frozen=True):
+    """A kind and its value: str for string and json (JSON *text*), bytes, int, float, HttpRequest or HttpResponse for http, lists for
+    collections, a dict with source, version, content_type and content (bytes) for model_binding_data, None for none."""
+
+    kind: DatumKind
+    value: Any = None
+
+
+NONE = Datum("none")
+
+
+def string(value: str) -> Datum:
+    return Datum("string", value)
+
+
+def json_text(value: str) -> Datum:
+    return Datum("json", value)
+
+
+class RetryAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """Which attempt of a retried invocation this is; `failure` is what ended the one before."""
+
+    retry_count: int
+    max_retry_count: int
+    failure: str | None = None
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker is asked to run. `inputs` holds the trigger's value and every input binding's, by binding name."""
+
+    id: str
+    function_id: str
+    function_name: str
+    inputs: dict[str, Datum]
+    trigger_metadata: dict[str, Datum] = {}
+    trace_parent: str = ""
+    trace_state: str = ""
+    retry: RetryAttempt | None = None
+
+
+class InvocationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function gave back: `return_value` if any binding takes one, and each `Out` that was set, by binding name."""
+
+    return_value: Datum | None = None
+    outputs: dict[str, Datum] = {}

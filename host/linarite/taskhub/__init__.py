@@ -1,0 +1,1 @@
+"""Task hubs: where durable work is stored and handed out."""

@@ -1,0 +1,1 @@
+"""The Azure Storage hub: DurableTask.AzureStorage, on the wire."""

@@ -1,0 +1,1 @@
+"""The embedded hub: one SQLite file, or none."""
