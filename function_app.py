@@ -1,7 +1,10 @@
 """The sample app: Azure Functions finds `app` here and asks it for its functions."""
 
+import azure.durable_functions as df
 import azure.functions as func
-from functions import hello
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-app.register_functions(hello.blueprint)
+from functions import approval, heartbeat, hello, orders, sales, stock
+
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+for module in (approval, heartbeat, hello, orders, sales, stock):
+    app.register_functions(module.blueprint)
