@@ -1,0 +1,5 @@
+"""`python -m linarite`."""
+
+from linarite.cli import main
+
+main()

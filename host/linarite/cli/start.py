@@ -1,0 +1,151 @@
+"""`linarite start`, also as `linarite host start`: the flags, Core Tools' spellings included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from linarite.errors import OperatorError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+IGNORED = {
+    "no_build": "--no-build (there is nothing to build)",
+    "timeout": "--timeout (a slow start is not cut short)",
+    "runtime": "--runtime (there is one runtime here)",
+    "offline": "--offline (nothing is downloaded)",
+    "dotnet_isolated_debug": "--dotnet-isolated-debug (.NET only)",
+    "pause_on_error": "--pause-on-error",
+    "json_output_file": "--json-output-file (redirect stdout instead)",
+    "cert": "--cert (a certificate is generated)",
+    "password": "--password (a certificate is generated)",
+}
+"""Flags of `func` that are accepted and have no effect, and what is said of them."""
+
+
+def spread_functions(arguments: Sequence[str]) -> list[str]:
+    """`--functions A B` as `--functions A --functions B`, since `func` takes names up to the next flag."""
+    spread: list[str] = []
+    within = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            within = argument == "--functions"
+            if within:
+                continue
+        elif within:
+            spread.append("--functions")
+        spread.append(argument)
+    return spread
+
+
+def _options(command: F) -> F:
+    decorators = [
+        click.option("--port", "-p", type=click.IntRange(0, 65535), help="Port to listen on.  [default: 7071]"),
+        click.option("--address", help="Address to listen on.  [default: 127.0.0.1]"),
+        click.option("--script-root", "--prefix", type=click.Path(path_type=Path), help="The app's folder.  [default: here, or above]"),
+        click.option("--functions", multiple=True, metavar="NAME...", help="Load only these functions."),
+        click.option("--python", type=click.Path(path_type=Path), help="The app's interpreter.  [default: its virtual environment's]"),
+        click.option(
+            "--storage",
+            type=click.Choice(["auto", "embedded", "azurite"]),
+            help="Where durable work and timers are kept.  [default: auto]",
+        ),
+        click.option("--reload/--no-reload", default=True, help="Load saved files at once.  [default: reload]"),
+        click.option("--in-process", is_flag=True, help="Run the app in the host's own process, for any debugger."),
+        click.option("--debug", is_flag=False, flag_value="9091", metavar="[PORT]", help="Run the worker under debugpy."),
+        click.option("--debug-wait", is_flag=True, help="With --debug: wait for a debugger to attach."),
+        click.option("--enable-auth", "--enableAuth", is_flag=True, help="Ask for keys, as on Azure."),
+        click.option("--use-https", "--useHttps", is_flag=True, help="Serve HTTPS with a generated certificate."),
+        click.option("--cors", help="Allowed origins, separated by commas, or *."),
+        click.option("--cors-credentials", is_flag=True, help="Allow credentials with CORS."),
+        click.option("--user-log-level", metavar="LEVEL", help="Lowest level of functions' lines.  [default: Information]"),
+        click.option("--verbose", is_flag=True, help="Show the host's own lines too."),
+        click.option("--json", "--enable-json-output", "as_json", is_flag=True, help="One JSON object a log line."),
+        click.option("--language-worker", hidden=True),
+        *(click.option(f"--{flag}", hidden=True, is_flag=True) for flag in ("no-build", "offline", "dotnet-isolated-debug", "pause-on-error")),
+        *(click.option(*names, hidden=True) for names in (["--timeout", "-t"], ["--runtime"], ["--json-output-file"], ["--cert"], ["--password"])),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+@click.command("start")
+@_options
+def start(**given: Any) -> None:
+    """Serve and fire the functions of the app in this folder."""
+    from linarite.cli.run import run
+    from linarite.host import HostOptions
+
+    folder = _app_folder(given["script_root"])
+    debug_port = _debug_port(given["debug"], given["language_worker"])
+    for name, what in IGNORED.items():
+        if given.get(name):
+            click.secho(f"Ignored: {what}.", fg="yellow", err=True)
+    options = HostOptions(
+        folder=folder,
+        port=given["port"],
+        address=given["address"],
+        python=given["python"],
+        storage=given["storage"],
+        functions=given["functions"],
+        reload=given["reload"],
+        in_process=given["in_process"],
+        debug_port=debug_port,
+        debug_wait=given["debug_wait"],
+        enable_auth=given["enable_auth"],
+        use_https=given["use_https"],
+        cors=tuple(origin.strip() for origin in given["cors"].split(",") if origin.strip()) if given["cors"] else None,
+        cors_credentials=given["cors_credentials"],
+    )
+    code = asyncio.run(run(options, user_level=given["user_log_level"], verbose=given["verbose"], as_json=given["as_json"]))
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+@click.group("host", hidden=True)
+def _host() -> None:
+    """`func host start`, as editors spell it."""
+
+
+_host.add_command(start)
+
+
+def register(cli: click.Group) -> None:
+    """Add the commands to the command line."""
+    cli.add_command(start)
+    cli.add_command(_host)
+
+
+def _app_folder(given: Path | None) -> Path:
+    """The folder to serve: the one named, else the nearest one upwards that looks like an app."""
+    if given is not None:
+        if not given.is_dir():
+            raise OperatorError(f'"{given}" doesn\'t exist.')
+        return given.resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "host.json").exists() or (folder / "local.settings.json").exists():
+            return folder
+    raise OperatorError(
+        "Unable to find project root. Expecting to find one of host.json, local.settings.json in project root. "
+        f"Looked in {here} and above; go to the app's folder or name it with --script-root."
+    )
+
+
+def _debug_port(debug: str | None, language_worker: str | None) -> int | None:
+    """The debugger's port from `--debug [PORT]`, or from the debugpy arguments an editor passes with `--language-worker`."""
+    text = debug
+    if text is None and language_worker and "debugpy" in language_worker:
+        words = language_worker.replace("=", " ").split()
+        listen = words[words.index("--listen") + 1] if "--listen" in words[:-1] else "9091"
+        text = listen.rpartition(":")[2]
+    if text is None:
+        return None
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise OperatorError(f"--debug takes a port, such as 9091; {text!r} is none.")
+    return int(text)
