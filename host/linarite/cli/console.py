@@ -106,7 +106,9 @@ class ConsoleHandler(logging.Handler):
         stamp = f"[{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(fraction * 1000):03}Z] "
         body = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
-            body += f"\n{logging.Formatter().formatException(record.exc_info)}" if self.level <= logging.DEBUG else f" ({record.exc_info[1]})"
+            body += (
+                f"\n{logging.Formatter().formatException(record.exc_info)}" if self.level <= logging.DEBUG else f" ({record.exc_info[1]})"
+            )
         lines = body.splitlines() or [""]
         if not self._coloured:
             return "".join(f"{stamp}{line}\n" for line in lines)

@@ -66,8 +66,14 @@ def _options(command: F) -> F:
         click.option("--verbose", is_flag=True, help="Show the host's own lines too."),
         click.option("--json", "--enable-json-output", "as_json", is_flag=True, help="One JSON object a log line."),
         click.option("--language-worker", hidden=True),
-        *(click.option(f"--{flag}", hidden=True, is_flag=True) for flag in ("no-build", "offline", "dotnet-isolated-debug", "pause-on-error")),
-        *(click.option(*names, hidden=True) for names in (["--timeout", "-t"], ["--runtime"], ["--json-output-file"], ["--cert"], ["--password"])),
+        *(
+            click.option(f"--{flag}", hidden=True, is_flag=True)
+            for flag in ("no-build", "offline", "dotnet-isolated-debug", "pause-on-error")
+        ),
+        *(
+            click.option(*names, hidden=True)
+            for names in (["--timeout", "-t"], ["--runtime"], ["--json-output-file"], ["--cert"], ["--password"])
+        ),
     ]
     for decorate in reversed(decorators):
         command = decorate(command)
