@@ -59,7 +59,9 @@ class InstanceUpdate(msgspec.Struct, frozen=True, kw_only=True):
     output: str | UnsetType | None = UNSET
 
 
-def instance_update(events: Sequence[HistoryEvent], *, execution_id: str, custom_status: str | None, now: Timestamp) -> InstanceUpdate:
+def instance_update(
+    events: Sequence[HistoryEvent], *, execution_id: str, custom_status: str | UnsetType | None, now: Timestamp
+) -> InstanceUpdate:
     """What the row learns from the events of one commit (at least one), taken in order: the last change of status wins."""
     update = InstanceUpdate(execution_id=execution_id, custom_status=custom_status, last_updated_at=events[-1].timestamp)
     for event in events:

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from linarite.durable.decision import Decision
 from linarite.durable.events import HistoryEvent, Status
-from linarite.durable.instances import Instance, InstanceUpdate
+from linarite.durable.instances import Instance
 from linarite.durable.messages import TaskMessage
 from linarite.timestamps import Timestamp
 
@@ -36,24 +37,6 @@ class OrchestrationWorkItem:
     history: Sequence[HistoryEvent]
     messages: Sequence[TaskMessage]
     lock: Any = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Everything to write because of one work item.
-
-    `new_events` are appended to the history, or are the whole of a new generation (`replaces_history`). With none, nothing is written and
-    the messages that were read are merely consumed. `unread`: positions in the item's messages that stay waiting, in order, for the
-    item's successor. `row`: a change of the instance row alone, for an instance that has no history; ignored if there is no row.
-    """
-
-    execution_id: str
-    new_events: tuple[HistoryEvent, ...] = ()
-    replaces_history: bool = False
-    outbound: tuple[TaskMessage, ...] = ()
-    custom_status: str | None = None
-    unread: frozenset[int] = frozenset()
-    row: InstanceUpdate | None = None
 
 
 @dataclass(frozen=True, slots=True)
