@@ -22,6 +22,16 @@ class InternalError(LinariteError):
     """We are wrong; please report it."""
 
 
+class InvalidConnectionString(AppError):
+    """A storage connection string cannot be read. The text names the part that is wrong, never its value."""
+
+    def __init__(self, setting: str, found: str) -> None:
+        super().__init__(
+            f"Setting {setting} is not a storage connection string: {found}. Expected UseDevelopmentStorage=true, "
+            "or AccountName=...;AccountKey=... with optional BlobEndpoint, QueueEndpoint and TableEndpoint."
+        )
+
+
 class WorkerDied(LinariteError):
     """The worker process ended while it ran an invocation."""
 
@@ -42,6 +52,29 @@ class HubError(LinariteError):
 
 class HubUnavailable(HubError):
     """The hub's storage does not answer, or refuses; trying again may help."""
+
+
+class StorageUnavailable(HubUnavailable):
+    """An Azure Storage account or an emulator does not answer, or does not let us in."""
+
+
+class StorageRefused(HubError):
+    """Azure Storage answered a request with an error: `status` is HTTP's, `code` the service's own word for it."""
+
+    def __init__(self, status: int, code: str, what: str) -> None:
+        super().__init__(f"Azure Storage answered {status} {code} to {what}")
+        self.status = status
+        self.code = code
+
+    @property
+    def is_missing(self) -> bool:
+        """What was asked for does not exist."""
+        return self.status == 404
+
+    @property
+    def is_conflict(self) -> bool:
+        """It exists already, is held by someone else, or has changed since it was read."""
+        return self.status in (409, 412)
 
 
 class WorkItemLockLost(HubError):

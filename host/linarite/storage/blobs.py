@@ -1,0 +1,149 @@
+"""Azure Storage blobs and leases, through the SDK's `aio` client.
+
+The SDK is imported when the first blob is asked for. Its exceptions end here; a time-out of its own never does: this file asks it to try
+again only as often as `wire.py` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from linarite.errors import StorageRefused, StorageUnavailable
+from linarite.storage.connection import Account
+from linarite.storage.wire import VERSION
+
+if TYPE_CHECKING:
+    from azure.storage.blob.aio import BlobServiceClient
+
+T = TypeVar("T")
+
+
+class Blobs:
+    """The containers and blobs of one account. Belongs to one event loop; `close` ends it."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._opened: BlobServiceClient | None = None
+
+    def url(self, container: str, escaped_name: str = "") -> str:
+        """Absolute URL of a container, or of a blob whose name is already escaped."""
+        return f"{self._account.blob_url}/{container}" + (f"/{escaped_name}" if escaped_name else "")
+
+    async def create_container(self, container: str) -> None:
+        """Create the container unless it is there."""
+        try:
+            await self._ask(lambda: self._client.create_container(container), f"create container {container}")
+        except StorageRefused as refused:
+            if refused.code != "ContainerAlreadyExists":
+                raise
+
+    async def drop_container(self, container: str) -> None:
+        """Delete the container and all that is in it."""
+        await self._ask(lambda: self._client.delete_container(container), f"delete container {container}")
+
+    async def put(self, container: str, name: str, content: bytes, *, overwrite: bool = True) -> None:
+        """Write a whole blob; with `overwrite` off an existing one is a conflict."""
+        blob = self._client.get_blob_client(container, name)
+        await self._ask(lambda: blob.upload_blob(content, overwrite=overwrite), f"write blob {container}/{name}")
+
+    async def get(self, container: str, name: str) -> bytes:
+        """A whole blob."""
+        blob = self._client.get_blob_client(container, name)
+
+        async def read() -> bytes:
+            return bytes(await (await blob.download_blob()).readall())
+
+        return await self._ask(read, f"read blob {container}/{name}")
+
+    async def delete(self, container: str, name: str) -> None:
+        """Delete a blob with its snapshots; one that is not there is no error."""
+        blob = self._client.get_blob_client(container, name)
+        try:
+            await self._ask(lambda: blob.delete_blob(delete_snapshots="include"), f"delete blob {container}/{name}")
+        except StorageRefused as refused:
+            if not refused.is_missing:
+                raise
+
+    async def names(self, container: str, prefix: str) -> AsyncIterator[str]:
+        """Names of the blobs that begin with `prefix`; none if there is no such container."""
+        pages = self._client.get_container_client(container).list_blob_names(name_starts_with=prefix).by_page()
+        while True:
+            try:
+                page = await self._ask(lambda: anext(pages, None), f"list blobs in {container}")
+            except StorageRefused as refused:
+                if refused.is_missing:
+                    return
+                raise
+            if page is None:
+                return
+            async for name in page:
+                yield name
+
+    async def acquire_lease(self, container: str, lease_id: str, duration_s: int) -> None:
+        """Take the container's lease under a known id (again, if it is already held under that id). A conflict if others hold it."""
+        client = self._client.get_container_client(container)
+        await self._ask(lambda: client.acquire_lease(duration_s, lease_id), f"lease container {container}")
+
+    async def renew_lease(self, container: str, lease_id: str) -> None:
+        """Extend the container's lease; a conflict if it is no longer ours."""
+        lease = await self._lease(container, lease_id)
+        await self._ask(lease.renew, f"renew the lease of container {container}")
+
+    async def change_lease(self, container: str, held_id: str, wanted_id: str) -> None:
+        """Take the container's lease over from its holder."""
+        lease = await self._lease(container, held_id)
+        await self._ask(lambda: lease.change(wanted_id), f"change the lease of container {container}")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        client, self._opened = self._opened, None
+        if client is not None:
+            await client.close()
+
+    async def _lease(self, container: str, lease_id: str) -> Any:
+        from azure.storage.blob.aio import BlobLeaseClient
+
+        return BlobLeaseClient(self._client.get_container_client(container), lease_id)
+
+    @property
+    def _client(self) -> BlobServiceClient:
+        if self._opened is None:
+            from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
+
+            self._opened = BlobServiceClient(
+                self._account.blob_url,
+                credential=self._credential(),
+                api_version=VERSION,
+                retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=0),
+                max_single_put_size=256 * 1024 * 1024,
+            )
+        return self._opened
+
+    def _credential(self) -> dict[str, str] | str | None:
+        if self._account.key:
+            return {"account_name": self._account.name, "account_key": self._account.key}
+        return self._account.sas or None
+
+    async def _ask(self, call: Callable[[], Awaitable[T]], what: str) -> T:
+        async with self._translated(what):
+            return await call()
+
+    @asynccontextmanager
+    async def _translated(self, what: str) -> AsyncIterator[None]:
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        where = f"The blob service of storage account {self._account.name} at {self._account.blob_url}"
+        try:
+            yield
+        except HttpResponseError as problem:
+            status, code = problem.status_code or 0, str(getattr(problem, "error_code", None) or problem.reason or "unknown error")
+            if status in (401, 403):
+                raise StorageUnavailable(f"{where} does not accept our key or signature ({code}). Correct the connection string.") from None
+            if status >= 500:
+                raise StorageUnavailable(f"{where} is failing (HTTP {status} {code}). Try again.") from None
+            raise StorageRefused(status, code, what) from None
+        except AzureError as problem:
+            start = "Start Azurite there" if self._account.is_emulator else "Check the network"
+            raise StorageUnavailable(f"{where} does not answer ({problem}). {start}, or correct the connection string.") from None
