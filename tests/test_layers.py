@@ -21,7 +21,7 @@ invoker
 dispatcher
 listeners
 web
-azurite reload host
+azurite storage_resolution reload host
 cli pytest_plugin
 """
 

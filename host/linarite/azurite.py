@@ -18,13 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linarite.errors import OperatorError
+from linarite.storage.connection import EMULATOR_ACCOUNT, EMULATOR_KEY
 
 VERSION = "3.37.0"
 """The version that `install` brings, and that the tests run on."""
-
-ACCOUNT = "devstoreaccount1"
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""The well-known account and key of every Azurite; not a secret."""
 
 _OLDEST_NODE = 20
 _LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at \S+:(\d+)", re.IGNORECASE)
@@ -109,8 +106,8 @@ class Ports:
 
     def connection_string(self) -> str:
         endpoints = ((name, port) for name, port in (("Blob", self.blob), ("Queue", self.queue), ("Table", self.table)))
-        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};" + "".join(
-            f"{name}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};" for name, port in endpoints
+        return f"DefaultEndpointsProtocol=http;AccountName={EMULATOR_ACCOUNT};AccountKey={EMULATOR_KEY};" + "".join(
+            f"{name}Endpoint=http://127.0.0.1:{port}/{EMULATOR_ACCOUNT};" for name, port in endpoints
         )
 
 

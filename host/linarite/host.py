@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-StorageMode = Literal["auto", "embedded", "azurite"]
+from linarite.storage_resolution import StorageMode
 
 
 @dataclass(frozen=True, slots=True)
