@@ -1,7 +1,7 @@
 """What can be set, and every default: host.json and the app's settings as frozen values.
 
-A default lives in exactly one place, the field below. Reading the files, overrides from the environment and complaints about them
-are `settings_files.py`.
+A default lives in exactly one place, the field below. Reading them is the work of `host_json.py` and
+`settings_files.py`.
 Source: host.json reference; azure-functions-host ScriptJobHostOptions; DurableTaskOptions; QueuesOptions; BlobsOptions.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from linarite.errors import AppError
 from linarite.metadata import RetrySettings
 
 CPUS = os.cpu_count() or 1
@@ -102,6 +103,16 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalHttpSettings:
+    """`Host` in local.settings.json: where the local server listens and who may call it from a browser. None: not set."""
+
+    port: int | None = None
+    address: str | None = None
+    cors: tuple[str, ...] = ()
+    cors_credentials: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HostSettings:
     """host.json, defaults filled in. `functions`: the only ones to load, or None for all. `timeout_s` None: no limit."""
 
@@ -117,12 +128,25 @@ class HostSettings:
     watch_files: tuple[str, ...] = ()
 
 
-class AppSettings(Mapping[str, str]):
-    """The app's environment: names are looked up in any case, and `A:B` is `A__B`. Iterates over the names as written."""
+class UnresolvedSetting(AppError):
+    """A text names a setting between percent signs that is not there."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+
+class NoConnection(AppError):
+    """A connection's setting is missing, or is of a kind that cannot work locally."""
+
+
+class AppSettings(Mapping[str, str]):
+    """The app's environment: names are looked up in any case, and `A:B` is `A__B`. Iterates over the names as written;
+    of names that differ only in case the first counts.
+
+    `origins` says where a value comes from, by its name as written: `environment`, or a file and line.
+    """
+
+    def __init__(self, values: Mapping[str, str], origins: Mapping[str, str] | None = None) -> None:
         self._values = dict(values)
-        self._names = {_key(name): name for name in self._values}
+        self._names = {_key(name): name for name in reversed(self._values)}
+        self._origins = origins or {}
 
     def __getitem__(self, name: str) -> str:
         return self._values[self._names[_key(name)]]
@@ -133,15 +157,66 @@ class AppSettings(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def origin(self, name: str) -> str:
+        """Where a setting that is there was found."""
+        return self._origins.get(self._names[_key(name)], "environment")
+
     def flag(self, name: str) -> bool:
         """Whether the setting is `true` or `1`, in any case."""
         return self.get(name, "").strip().lower() in ("true", "1")
 
     def section(self, name: str) -> dict[str, str]:
-        """Settings below `name` (`name__x` or `name:x`), by the rest of their names."""
+        """Settings below `name` (`name__x` or `name:x`), by the rest of their names as written, parts separated by colons."""
         prefix = _key(name) + ":"
-        return {key[len(prefix) :]: self._values[written] for key, written in self._names.items() if key.startswith(prefix)}
+        return {_colons(written)[len(prefix) :]: self._values[written] for key, written in self._names.items() if key.startswith(prefix)}
+
+    def expand(self, text: str) -> str:
+        """`text` with every `%NAME%` replaced by that setting. Raises UnresolvedSetting.
+
+        Source: azure-webjobs-sdk, NameResolverExtensions.
+        """
+        expanded, at = "", 0
+        while (start := text.find("%", at)) >= 0:
+            end = text.find("%", start + 1)
+            if end < 0:
+                raise UnresolvedSetting(f"The '%' at position {start} does not have a closing '%'")
+            name = text[start + 1 : end]
+            if name not in self:
+                raise UnresolvedSetting(f"'%{name}%' does not resolve to a value.")
+            expanded += text[at:start] + self[name]
+            at = end + 1
+        return expanded + text[at:]
+
+    def disables(self, function_name: str) -> bool:
+        """Whether the app's settings switch that function off."""
+        return self.flag(f"AzureWebJobs.{function_name}.Disabled") or self.flag(f"AzureWebJobs_{function_name}_Disabled")
+
+    def connection(self, name: str = "") -> str:
+        """The connection string that a binding's `connection` property names; "" is `AzureWebJobsStorage`. Raises NoConnection.
+
+        Source: azure-webjobs-sdk, IConfigurationExtensions (GetWebJobsConnectionString).
+        """
+        name = name or "AzureWebJobsStorage"
+        prefixed = name if name.lower().startswith("azurewebjobs") else f"AzureWebJobs{name}"
+        places = (f"AzureWebJobs{name}", name, f"ConnectionStrings:{name}")
+        for place in places:
+            if self.get(place):
+                return self[place]
+        for place in places:
+            if by_identity := next(iter(self.section(place)), None):
+                raise NoConnection(
+                    f"The connection '{name}' is set by identity ({place}__{by_identity}), which needs Azure. "
+                    f"To run locally, set {name} to a connection string, or to UseDevelopmentStorage=true for Azurite."
+                )
+        raise NoConnection(
+            f"Storage account connection string '{prefixed}' does not exist. Make sure that it is a defined App Setting. "
+            f"Locally it belongs in the Values of local.settings.json; UseDevelopmentStorage=true is Azurite."
+        )
+
+
+def _colons(name: str) -> str:
+    return name.replace("__", ":")
 
 
 def _key(name: str) -> str:
-    return name.replace("__", ":").lower()
+    return _colons(name).lower()
