@@ -20,7 +20,7 @@ def timestamp(moment: datetime) -> Timestamp:
     """Wire form of an aware `datetime`; microseconds become the first six digits."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; the wire knows only UTC instants")
-    text = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
+    text = moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds").rstrip("0").rstrip(".")
     return text + "Z"
 
 
