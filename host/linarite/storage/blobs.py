@@ -6,11 +6,12 @@ again only as often as `wire.py` does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from linarite.errors import StorageRefused, StorageUnavailable
+from linarite.storage.blob_properties import BlobPage, BlobProperties, blob_properties
 from linarite.storage.connection import Account
 from linarite.storage.wire import VERSION
 
@@ -43,10 +44,12 @@ class Blobs:
         """Delete the container and all that is in it."""
         await self._ask(lambda: self._client.delete_container(container), f"delete container {container}")
 
-    async def put(self, container: str, name: str, content: bytes, *, overwrite: bool = True) -> None:
+    async def put(
+        self, container: str, name: str, content: bytes, *, overwrite: bool = True, metadata: Mapping[str, str] | None = None
+    ) -> None:
         """Write a whole blob; with `overwrite` off an existing one is a conflict."""
-        blob = self._client.get_blob_client(container, name)
-        await self._ask(lambda: blob.upload_blob(content, overwrite=overwrite), f"write blob {container}/{name}")
+        blob, facts = self._client.get_blob_client(container, name), dict(metadata or {})
+        await self._ask(lambda: blob.upload_blob(content, overwrite=overwrite, metadata=facts), f"write blob {container}/{name}")
 
     async def get(self, container: str, name: str) -> bytes:
         """A whole blob."""
@@ -56,6 +59,39 @@ class Blobs:
             return bytes(await (await blob.download_blob()).readall())
 
         return await self._ask(read, f"read blob {container}/{name}")
+
+    async def properties(self, container: str, name: str) -> BlobProperties:
+        """What there is to know of a blob besides its content."""
+        blob = self._client.get_blob_client(container, name)
+        return blob_properties(await self._ask(blob.get_blob_properties, f"read the properties of blob {container}/{name}"))
+
+    async def set_metadata(self, container: str, name: str, metadata: Mapping[str, str], lease_id: str | None = None) -> None:
+        """Replace a blob's metadata; under a lease only its holder may."""
+        blob = self._client.get_blob_client(container, name)
+        await self._ask(lambda: blob.set_blob_metadata(dict(metadata), lease=lease_id), f"set metadata of blob {container}/{name}")
+
+    async def page(self, container: str, after: str | None, size: int) -> BlobPage:
+        """Up to `size` (at most 5,000) of a container's blobs in the order of their names; `after` is a page's continuation."""
+        pages = self._client.get_container_client(container).list_blobs(results_per_page=size).by_page(after)
+
+        async def read() -> BlobPage:
+            blobs = {blob.name: blob_properties(blob) async for blob in await anext(pages)}
+            return BlobPage(blobs, getattr(pages, "continuation_token", None) or None)
+
+        return await self._ask(read, f"list blobs in {container}")
+
+    async def lease_blob(self, container: str, name: str, duration_s: int) -> str:
+        """Take a blob's lease; returns its id. A conflict if others hold it."""
+        blob = self._client.get_blob_client(container, name)
+        lease = await self._ask(lambda: blob.acquire_lease(duration_s), f"lease blob {container}/{name}")
+        return str(lease.id)
+
+    async def release_blob(self, container: str, name: str, lease_id: str) -> None:
+        """Give a blob's lease back; a conflict if it is no longer ours."""
+        from azure.storage.blob.aio import BlobLeaseClient
+
+        lease = BlobLeaseClient(self._client.get_blob_client(container, name), lease_id)
+        await self._ask(lease.release, f"release the lease of blob {container}/{name}")
 
     async def delete(self, container: str, name: str) -> None:
         """Delete a blob with its snapshots; one that is not there is no error."""

@@ -38,11 +38,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A message as it was got. `dequeue_count` counts from 1; `inserted_at` has a resolution of one second."""
+    """A message as it was got. `dequeue_count` counts from 1; instants have a resolution of one second."""
 
     text: str
     receipt: Receipt
     inserted_at: datetime
+    expires_at: datetime
     dequeue_count: int
 
 
@@ -60,9 +61,12 @@ class Queues:
         """Delete the queue and all that is in it."""
         await self._wire.send("queue", "DELETE", queue)
 
-    async def put(self, queue: str, text: str, hide_s: float | None = None) -> Receipt:
-        """Put a message that stays until it is deleted; with `hide_s` (rounded up to seconds) it is invisible that long."""
-        query = {"messagettl": _FOR_EVER} if hide_s is None else {"visibilitytimeout": _seconds(hide_s), "messagettl": _FOR_EVER}
+    async def put(self, queue: str, text: str, hide_s: float | None = None, *, keep_s: int | None = None) -> Receipt:
+        """Put a message that stays for `keep_s` seconds, or until it is deleted; with `hide_s` (rounded up to seconds) it is invisible
+        that long."""
+        query = {"messagettl": _FOR_EVER if keep_s is None else str(keep_s)}
+        if hide_s is not None:
+            query["visibilitytimeout"] = _seconds(hide_s)
         answer = await self._wire.send("queue", "POST", f"{queue}/messages", query=query, body=_body(text), content_type="application/xml")
         return _receipt(next(iter(ElementTree.fromstring(answer.body))))
 
@@ -102,6 +106,7 @@ def _messages(answer: Answer) -> list[QueueMessage]:
             text=element.findtext("MessageText", ""),
             receipt=_receipt(element),
             inserted_at=parsedate_to_datetime(element.findtext("InsertionTime", "")),
+            expires_at=parsedate_to_datetime(element.findtext("ExpirationTime", "")),
             dequeue_count=int(element.findtext("DequeueCount", "1")),
         )
         for element in ElementTree.fromstring(answer.body)
