@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BlobProperties:
-    """Facts about one version of a blob. `etag` has no quotes; instants are UTC; lease words are the service's (`unlocked`, `available`)."""
+    """Facts about one version of a blob. `etag` has no quotes; instants are UTC; the words about leases are the service's own."""
 
     etag: str
     size_bytes: int
