@@ -5,17 +5,14 @@ Source: the Durable extension's LocalHttpListener: port 17071, or a random one f
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import random
 import socket
-from collections.abc import Iterator
-
-import uvicorn
 
 from linarite.web.durable_api.app import RPC_PATH, DurableApi
 from linarite.web.durable_api.call import DurableHost
+from linarite.web.server import WebServer
 
 PORT = 17071
 _OTHER_PORTS = range(30000, 31000)
@@ -29,10 +26,8 @@ class RpcEndpoint:
     """Serves the API on loopback from `start` to `stop`. `preferred_port` 0 is any free one."""
 
     def __init__(self, host: DurableHost, preferred_port: int = PORT) -> None:
-        self._app = DurableApi(host, RPC_PATH)
         self._preferred_port = preferred_port
-        self._server: _Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._server = WebServer(DurableApi(host, RPC_PATH))
         self.base_url: str | None = None
         """Where it is, with the slash the SDK needs at its end; None while it is not."""
 
@@ -42,36 +37,13 @@ class RpcEndpoint:
         port = listening.getsockname()[1]
         if self._preferred_port not in (port, 0):
             _logger.warning("Port %d is in use; the endpoint of the Durable client is on port %d.", self._preferred_port, port)
-        server = self._server = _Server(self._app)
-        self._serving = asyncio.create_task(server.serve([listening]))
-        await server.ready.wait()
+        await self._server.start(listening)
         self.base_url = f"http://{_LOOPBACK}:{port}{RPC_PATH}/"
 
     async def stop(self) -> None:
         """Answer what is in flight, then close."""
         self.base_url = None
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
-            self._server = self._serving = None
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers, which belong to whoever owns the process, and with a word when it is ready."""
-
-    def __init__(self, app: DurableApi) -> None:
-        super().__init__(uvicorn.Config(app, lifespan="off", log_config=None, log_level="warning", access_log=False, ws="none"))
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.ready.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+        await self._server.stop()
 
 
 def _listening(preferred_port: int) -> socket.socket:
