@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+import aiohttp
 import azure.durable_functions as df
 import pytest
 import pytest_asyncio
@@ -188,6 +189,24 @@ async def test_wait_for_completion(client: Client, doors: Doors) -> None:
 async def test_check_status_response(client: Client) -> None:
     response = client.create_check_status_response(None, "x")
     assert response.headers["Location"] == f"{WEBHOOK.base_url}/instances/x?taskHub=Shop&connection=Storage&code=k"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:17071"}, 200),
+        ({"Origin": "https://page.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "page.example:17071"}, 403),
+    ],
+)
+async def test_web_pages_are_refused(doors: Doors, headers: dict[str, str], status: int) -> None:
+    endpoint = RpcEndpoint(doors.host, preferred_port=0)
+    await endpoint.start()
+    async with aiohttp.ClientSession() as session, session.get(f"{endpoint.base_url}instances/", headers=headers) as answer:
+        assert answer.status == status
+    await endpoint.stop()
 
 
 async def test_a_taken_port_is_said_and_another_one_used(doors: Doors, caplog: pytest.LogCaptureFixture) -> None:

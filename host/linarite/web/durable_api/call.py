@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
@@ -55,21 +55,15 @@ class Wait(NamedTuple):
     interval_s: float
 
 
-@dataclass(frozen=True, slots=True)
 class Call:
     """A request and its parameters. `webhook`: by which URLs its answer points back at instances."""
 
-    host: DurableHost
-    request: Request
-    webhook: Webhook
-    query: Query = field(init=False)
-
-    def __post_init__(self) -> None:
-        query = Query(self.request.scope["query_string"])
-        object.__setattr__(self, "query", query)
-        named = {"hub": query.text("taskHub"), "connection": query.text("connection")}
-        changes = {name: value for name, value in named.items() if value is not None and value.strip()}
-        object.__setattr__(self, "webhook", msgspec.structs.replace(self.webhook, **changes))
+    def __init__(self, host: DurableHost, request: Request, webhook: Webhook) -> None:
+        self.host = host
+        self.request = request
+        self.query = Query(request.scope["query_string"])
+        named = {"hub": self.query.text("taskHub"), "connection": self.query.text("connection")}
+        self.webhook = msgspec.structs.replace(webhook, **{name: value for name, value in named.items() if value and value.strip()})
 
     async def hub(self) -> HubClient:
         """The hub that the request is about."""

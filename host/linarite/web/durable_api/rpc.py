@@ -1,5 +1,6 @@
 """The SDK client's own door: the management API on a loopback port, without keys.
 
+Any program on the machine may use it, as on Azure; a web page may not, so what a browser sends for one is refused.
 Source: the Durable extension's LocalHttpListener: port 17071, or a random one from 30000 to 30999, ten attempts in all.
 """
 
@@ -10,6 +11,10 @@ import logging
 import random
 import socket
 
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from linarite.web.durable_api.answers import error
 from linarite.web.durable_api.app import RPC_PATH, DurableApi
 from linarite.web.durable_api.call import DurableHost
 from linarite.web.server import WebServer
@@ -27,7 +32,7 @@ class RpcEndpoint:
 
     def __init__(self, host: DurableHost, preferred_port: int = PORT) -> None:
         self._preferred_port = preferred_port
-        self._server = WebServer(DurableApi(host, RPC_PATH))
+        self._server = WebServer(_ProgramsOnly(DurableApi(host, RPC_PATH)))
         self.base_url: str | None = None
         """Where it is, with the slash the SDK needs at its end; None while it is not."""
 
@@ -44,6 +49,21 @@ class RpcEndpoint:
         """Answer what is in flight, then close."""
         self.base_url = None
         await self._server.stop()
+
+
+class _ProgramsOnly:
+    """Refuses what comes from a web page: it names its origin or, with a name of its own for this machine, another host."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        is_loopback = headers.get("host", _LOOPBACK).partition(":")[0].lower() in (_LOOPBACK, "localhost")
+        app = (
+            self._app if is_loopback and "origin" not in headers else error(403, "This endpoint is for the Durable SDK, not for web pages.")
+        )
+        await app(scope, receive, send)
 
 
 def _listening(preferred_port: int) -> socket.socket:
