@@ -11,7 +11,17 @@ from typing import Any, Literal
 import msgspec
 
 DatumKind = Literal[
-    "none", "string", "bytes", "json", "int", "double", "http", "collection_string", "collection_bytes", "model_binding_data"
+    "none",
+    "string",
+    "bytes",
+    "json",
+    "int",
+    "double",
+    "http",
+    "collection_string",
+    "collection_bytes",
+    "collection_sint64",
+    "model_binding_data",
 ]
 
 
