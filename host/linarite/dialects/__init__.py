@@ -1,1 +1,1 @@
-"""Between the durable core and one generation of the Durable SDK."""
+"""Translations between the core and a generation of the durable SDK, a package each."""

@@ -20,7 +20,6 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     backoff: float = 1.0
     max_interval_s: float = 6 * 86400.0
-    timeout_s: float | None = None
 
 
 class CallActivity(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +64,13 @@ class SendEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallEntity(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask an entity and wait for its answer, or (`is_signal`) only tell it. `input` is the request's text."""
+    """Ask an entity and wait for its answer, or (`is_signal`) only tell it, at `due` if that is given. `input` is the request's text."""
 
     instance_id: str
     operation: str
     input: str | None = None
     is_signal: bool = False
+    due: Timestamp | None = None
 
 
 class ContinueAsNew(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,9 +84,9 @@ Action = CallActivity | CallSubOrchestration | CreateTimer | WaitForEvent | Send
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an orchestrator failed, as the instance's output will say it."""
+    """Why an orchestrator failed, as the instance's output will say it. Without `text` the details alone say it."""
 
-    text: str
+    text: str | None
     details: str | None = None
     """What a parent is told beside the text; see SubOrchestrationInstanceFailed."""
     failure_details: FailureDetails | None = None

@@ -21,6 +21,9 @@ from linarite.timestamps import Timestamp, moment, timestamp
 ENTITY_PREFIX = "@"
 """Instance ids of entities begin with it; no orchestration's may."""
 
+FIRE_AND_FORGET = "FireAndForget"
+"""Tag of a child that its parent does not wait for and that does not report back; its value says nothing."""
+
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True):
     """An event and its addressee.
