@@ -10,7 +10,8 @@ import pytest
 HOST = Path(__file__).parent.parent / "host"
 
 LAYERS = """
-timestamps timespans jsonc errors clock metadata invocation retries settings identity configuration host_json settings_files
+timestamps timespans jsonc errors clock metadata invocation retries
+settings identity windows_zones zones configuration host_json settings_files
 schedule expressions durable
 storage
 taskhub.protocol taskhub.sqlite taskhub.azure
