@@ -1,0 +1,142 @@
+"""A worker in a process of its own, under the app's interpreter.
+
+Waits here are for the operating system, in real time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import linarite_worker
+from linarite.errors import OperatorError, WorkerDied
+from linarite.invocation import Invocation, InvocationResult
+from linarite.workers import wire
+from linarite.workers.conversation import Conversation
+from linarite.workers.process import Channel, Line, Process, start_process
+from linarite.workers.protocol import IndexedApp, LoadFailure, LogLine, LogSink
+from linarite_worker.console import level_of_stderr
+
+_SCRIPT = Path(linarite_worker.__file__).parent / "__main__.py"
+_EXIT_S = 1.0
+"""How long a child whose line is closed may take to exit before it is killed."""
+_OUTPUT_S = 0.2
+"""How long the last output of a child that has exited is waited for; a process it left behind may hold the pipe for ever."""
+
+
+class ChildWorker:
+    """One child process. `environment` is all it gets; `arguments` go to the interpreter, before the script (a debugger, say)."""
+
+    def __init__(self, python: Path, folder: Path, environment: Mapping[str, str], sink: LogSink, arguments: Sequence[str] = ()) -> None:
+        self._python = python
+        self._folder = folder
+        self._environment = environment
+        self._sink = sink
+        self._arguments = tuple(arguments)
+        self._early: list[LogLine] = []
+        self._conversation: Conversation
+        self._line: Line
+        self._process: Process
+        self._watch: asyncio.Task[None] | None = None
+        self.ended = asyncio.Event()
+        """Set when the process is gone and everyone who waited has been told."""
+
+    @property
+    def process_id(self) -> int:
+        """The child's process id, once it is spawned."""
+        return self._process.id
+
+    @property
+    def in_flight(self) -> int:
+        """Invocations the child has not answered."""
+        return 0 if self._watch is None else self._conversation.in_flight
+
+    async def spawn(self, modules: Sequence[str] = ()) -> None:
+        """Start the process and have it import the SDK, then `modules`, but not load the app. Raises OperatorError."""
+        self._conversation = Conversation(self._send, self._sink)
+        self._line = Line(self._conversation.received)
+        channel = Channel.open()
+        command = (str(self._python), *self._arguments, str(_SCRIPT), str(self._folder), channel.argument)
+        try:
+            self._process = await start_process(command, self._folder, self._environment, channel, self._console_line)
+        except OSError as error:
+            channel.ours.close()
+            raise OperatorError(f"{self._python} cannot be started: {error.strerror}. Choose the app's Python with --python.") from None
+        finally:
+            if channel.theirs is not None:
+                channel.theirs.close()
+        self._watch = asyncio.create_task(self._until_ended(), name=f"worker {self.process_id}")
+        await self._line.connect(channel, self._process.exited)
+        if modules:
+            self._send(wire.import_ahead(modules))
+
+    async def start(self) -> IndexedApp:
+        """See `WorkerChannel.start`."""
+        if self._watch is None:
+            await self.spawn()
+        try:
+            return await self._conversation.load()
+        except WorkerDied as error:
+            if not self._conversation.is_ready:
+                raise self._unfit() from None
+            return IndexedApp(failure=LoadFailure(type_name="WorkerDied", message=f"{error} It was loading the app.", traceback=""))
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """See `WorkerChannel.invoke`."""
+        return await self._conversation.invoke(invocation)
+
+    async def stop(self, grace_s: float) -> None:
+        """See `WorkerChannel.stop`."""
+        if self._watch is None:
+            return
+        if grace_s > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._conversation.idle(), grace_s)
+        self._line.close()
+        await self._watch
+
+    def _send(self, frame: bytes) -> None:
+        self._line.send(frame)
+
+    def _console_line(self, descriptor: int, text: str) -> None:
+        """Raw output. Before the interpreter is known to be fit it is kept: it may be the reason why it is not."""
+        level = "Information" if descriptor == 1 else level_of_stderr(text)
+        self._early.append(LogLine(invocation_id="", level=level, logger="", message=text, origin="console"))
+        if self._conversation.is_ready:
+            self._forward_output()
+
+    def _forward_output(self) -> None:
+        lines, self._early = self._early, []
+        for line in lines:
+            self._sink(line)
+
+    async def _until_ended(self) -> None:
+        """Wait for the process or its line to end, then for the other, and tell those who wait."""
+        process, line, conversation = self._process, self._line, self._conversation
+        waits = [asyncio.ensure_future(event.wait()) for event in (process.exited, line.closed)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=_EXIT_S)  # a process it left behind may hold the line; user code may refuse to exit
+        process.kill()
+        line.close()
+        await asyncio.wait(waits)
+        await asyncio.wait([asyncio.ensure_future(process.output_ended.wait())], timeout=_OUTPUT_S)
+        process.close()
+        if conversation.is_ready:
+            self._forward_output()
+        conversation.ended(WorkerDied(f"{self._python} {process.exit_text()}."))
+        self.ended.set()
+
+    def _unfit(self) -> OperatorError:
+        said = "\n".join(line.message for line in self._early).strip()
+        match self._process.exit_code:
+            case linarite_worker.TOO_OLD:
+                return OperatorError(f"{self._python} is Python {said}; 3.10 or later is needed. Choose another with --python.")
+            case linarite_worker.NO_SDK:
+                return OperatorError(
+                    f"{self._python} has no azure-functions ({said}). "
+                    f"Run `{self._python} -m pip install -r requirements.txt` in {self._folder}, or choose another Python with --python."
+                )
+            case _:
+                return OperatorError(f"{self._python} {self._process.exit_text()} before it loaded anything. It said: {said or 'nothing'}")

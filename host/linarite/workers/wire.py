@@ -1,0 +1,173 @@
+"""The host's half of the frames between host and worker; `linarite_worker.frames` describes them.
+
+Structs for what a worker says, bytes for what it is told. Nothing here does IO.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from linarite.invocation import Datum, DatumKind, HttpRequest, HttpResponse, Invocation, InvocationResult
+from linarite.workers.protocol import IndexedApp, LogLine
+
+_LENGTHS = struct.Struct("!II")
+_INLINE = 512
+_encode = msgspec.json.Encoder().encode
+
+
+class Value(msgspec.Struct, frozen=True, array_like=True):
+    """A datum in a header; `size` bytes of the frame's body belong to it."""
+
+    kind: DatumKind
+    value: Any = None
+    size: int = 0
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="op"):
+    """The interpreter is fit for work: from here on what goes wrong is the app's."""
+
+
+class Indexed(IndexedApp, frozen=True, kw_only=True, tag="indexed", tag_field="op"):
+    """The app has been loaded, or not."""
+
+
+class Line(LogLine, frozen=True, kw_only=True, tag="log", tag_field="op"):
+    """User code logged or printed."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="op"):
+    """A function returned."""
+
+    id: str
+    value: Value | None
+    outputs: dict[str, Value]
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", tag_field="op"):
+    """A function raised, or what it returned could not be encoded."""
+
+    id: str
+    type_name: str
+    message: str
+    stack: str
+
+
+Message = Ready | Indexed | Line | Result | Failed
+
+_decode_message = msgspec.json.Decoder(Message).decode
+
+
+def load() -> bytes:
+    """Tells the worker to load its app."""
+    return _frame({"op": "load"}, [])
+
+
+def import_ahead(modules: Sequence[str]) -> bytes:
+    """Tells the worker to import modules before anyone needs them."""
+    return _frame({"op": "import", "modules": list(modules)}, [])
+
+
+def invoke(invocation: Invocation) -> bytes:
+    """Tells the worker to run a function."""
+    body: list[bytes] = []
+    header: dict[str, Any] = {
+        "op": "invoke",
+        "id": invocation.id,
+        "function_id": invocation.function_id,
+        "inputs": {name: _to_wire(datum, body) for name, datum in invocation.inputs.items()},
+    }
+    if invocation.trigger_metadata:
+        header["trigger_metadata"] = {name: _to_wire(datum, body) for name, datum in invocation.trigger_metadata.items()}
+    if invocation.trace_parent:
+        header["trace_parent"] = invocation.trace_parent
+        header["trace_state"] = invocation.trace_state
+    if invocation.retry is not None:
+        header["retry"] = invocation.retry
+    return _frame(header, body)
+
+
+def _frame(header: dict[str, Any], body: list[bytes]) -> bytes:
+    text = _encode(header)
+    return b"".join((_LENGTHS.pack(len(text), sum(map(len, body))), text, *body))
+
+
+def _to_wire(datum: Datum, body: list[bytes]) -> tuple[Any, ...]:
+    kind, value = datum.kind, datum.value
+    match kind:
+        case "string" | "json":
+            if len(value) <= _INLINE:
+                return (kind, value)
+            body.append(value.encode())
+            return (kind, None, len(body[-1]))
+        case "http":
+            assert isinstance(value, HttpRequest)
+            body.append(value.body)
+            return (kind, (value.method, value.url, value.headers, value.query, value.params), len(value.body))
+        case "bytes":
+            body.append(value)
+            return (kind, None, len(value))
+        case "collection_bytes":
+            body.extend(value)
+            return (kind, [len(part) for part in value])
+        case "model_binding_data":
+            body.append(value["content"])
+            return (kind, (value["source"], value["version"], value["content_type"]), len(body[-1]))
+        case _:
+            return (kind, value)
+
+
+def result(message: Result, body: bytes) -> InvocationResult:
+    """What a function gave back."""
+    at = 0
+
+    def datum(value: Value) -> Datum:
+        nonlocal at
+        start = at
+        match value.kind:
+            case "collection_bytes":
+                parts = []
+                for size in value.value:
+                    parts.append(body[at : at + size])
+                    at += size
+                return Datum("collection_bytes", parts)
+            case "http":
+                at += value.size
+                status, headers, cookies = value.value
+                return Datum("http", HttpResponse(status=status, headers=headers, cookies=cookies, body=body[start:at]))
+            case "string" | "json" if value.value is None:
+                at += value.size
+                return Datum(value.kind, body[start:at].decode())
+            case "bytes":
+                at += value.size
+                return Datum("bytes", body[start:at])
+            case _:
+                return Datum(value.kind, value.value)
+
+    outputs = {name: datum(value) for name, value in message.outputs.items()}
+    return InvocationResult(return_value=None if message.value is None else datum(message.value), outputs=outputs)
+
+
+class FrameParser:
+    """Cuts a stream into messages."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Message, bytes]]:
+        """The messages that are complete with these bytes. Raises msgspec.DecodeError for what no worker of ours says."""
+        self._buffer += data
+        while len(self._buffer) >= _LENGTHS.size:
+            header_size, body_size = _LENGTHS.unpack_from(self._buffer)
+            end_of_header = _LENGTHS.size + header_size
+            end = end_of_header + body_size
+            if len(self._buffer) < end:
+                return
+            with memoryview(self._buffer) as view:
+                message = _decode_message(view[_LENGTHS.size : end_of_header])
+                body = bytes(view[end_of_header:end])
+            del self._buffer[:end]
+            yield message, body

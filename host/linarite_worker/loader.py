@@ -1,0 +1,178 @@
+"""Loads an app: imports its script, finds the app object, asks it for its functions, checks each.
+
+Source: azure-functions-python-worker, loader; functions-host sections 1.1 and 2.1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import azure.functions as func
+
+from linarite_worker import signatures
+from linarite_worker.converters import is_async
+from linarite_worker.failures import LoadError
+from linarite_worker.signatures import Signature
+
+DEFAULT_SCRIPT = "function_app.py"
+_SCRIPT_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_\-]*\.py")
+_INT32_MAX = 2147483647
+
+
+@dataclass(frozen=True)
+class LoadedFunction:
+    """One function, ready to be called; `facts` is what the host is told of it."""
+
+    id: str
+    name: str
+    directory: str
+    call: Callable[..., Any]
+    is_async: bool
+    signature: Signature
+    facts: dict[str, Any]
+
+
+def script_name() -> str:
+    """File name of the app's script, from its settings. Raises LoadError if it is none."""
+    name = os.environ.get("PYTHON_SCRIPT_FILE_NAME") or DEFAULT_SCRIPT
+    if not _SCRIPT_NAME.fullmatch(name):
+        raise LoadError(
+            f"Invalid file name: {name} (PYTHON_SCRIPT_FILE_NAME). It must be a Python file of letters, digits, _ and -, such as main.py.",
+            type_name="InvalidFileNameError",
+        )
+    return name
+
+
+def load(folder: str, script: str) -> list[LoadedFunction]:
+    """The functions of a decorated app. Whatever is wrong with the app is raised."""
+    module = _import(script)
+    app = _app_of(module, script)
+    try:
+        functions = app.get_functions()
+    except ValueError as error:
+        raise _located(error, app) from None
+    return [_loaded(function, folder, script) for function in functions]
+
+
+def _import(script: str) -> ModuleType:
+    try:
+        return importlib.import_module(Path(script).stem)
+    except ImportError as error:
+        error.msg = (
+            f"{error.msg} Cannot find module. Please check the requirements.txt file for the missing module. "
+            f"For more info, please refer the troubleshooting guide: https://aka.ms/functions-modulenotfound. Current sys.path: {sys.path}"
+        )
+        raise
+
+
+def _app_of(module: ModuleType, script: str) -> Any:
+    found = [value for name in dir(module) if isinstance(value := getattr(module, name, None), func.FunctionRegister)]
+    if not found:
+        raise LoadError(f"Could not find top level function app instances in {script}.", (str(module.__file__), 1), "ValueError")
+    if len(found) > 1:
+        raise LoadError(
+            f"More than one {type(found[0]).__name__} or other top level function app instances are defined.",
+            (str(module.__file__), 1),
+            "ValueError",
+        )
+    return found[0]
+
+
+def _located(error: ValueError, app: Any) -> Exception:
+    """The SDK's complaint about a function, with the place of the last function it can mean."""
+    for builder in reversed(getattr(app, "_function_builders", ())):
+        function = getattr(builder, "_function", None)
+        if function is not None and str(error).startswith(f"Function {function.get_function_name()} "):
+            return LoadError(str(error), source_of(function.get_user_function()), type(error).__name__)
+    return error
+
+
+def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
+    call = function.get_user_function()
+    name = function.get_function_name()
+    raw = [json.loads(text) for text in function.get_raw_bindings()]
+    source = source_of(call)
+    try:
+        signature = signatures.check(name, call, [signatures.declared(binding) for binding in raw], signatures.DECORATED)
+        retry = _retry(function.get_settings_dict("retry_policy"))
+    except LoadError as error:
+        raise LoadError(str(error), source, error.type_name) from None
+    facts = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+        "name": name,
+        "bindings": [_binding_facts(binding) for binding in raw],
+        "script_file": script,
+        "entry_point": call.__name__,
+        "directory": folder,
+        "def_name": call.__name__,
+        "source": None if source is None else {"file": source[0], "line": source[1]},
+        "retry": retry,
+        "is_decorated": True,
+    }
+    return LoadedFunction(facts["id"], name, folder, call, is_async(call), signature, facts)
+
+
+def _binding_facts(raw: dict[str, Any]) -> dict[str, Any]:
+    binding = signatures.declared(raw)
+    return {"name": binding.name, "type": binding.type, "direction": binding.direction, "raw": raw}
+
+
+def _retry(settings: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A retry policy, read as the Functions worker reads it: all that is not `fixed_delay` is exponential."""
+    if not settings:
+        return None
+    if settings["strategy"] == "fixed_delay":
+        times = {"delay_s": _seconds(settings.get("delay_interval"), 0, "delay_interval")}
+        return {"strategy": "fixedDelay", "max_retries": int(settings["max_retry_count"]), **times}
+    times = {
+        "minimum_s": _seconds(settings.get("minimum_interval"), 0, "minimum_interval"),
+        "maximum_s": _seconds(settings.get("maximum_interval"), _INT32_MAX, "maximum_interval"),
+    }
+    return {"strategy": "exponentialBackoff", "max_retries": int(settings["max_retry_count"]), **times}
+
+
+def _seconds(text: str | None, default: int, name: str) -> float:
+    if text is None:
+        return default
+    match = re.fullmatch(r"(\d\d?):(\d\d?):(\d\d?)", text)
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59 or int(match[3]) > 61:
+        raise LoadError(f"{name} of a retry policy is {text!r}; it must be HH:MM:SS, less than a day.", type_name="ValueError")
+    hours, minutes, seconds = map(int, match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def source_of(function: Any) -> tuple[str, int] | None:
+    """File and line where the user's code of a function begins, behind whatever wraps it."""
+    code = getattr(inner_function(function), "__code__", None)
+    return None if code is None else (code.co_filename, code.co_firstlineno)
+
+
+def inner_function(function: Any) -> Any:
+    """The user's own function behind the SDK's wrappers, `functools.wraps` and partials."""
+    seen: list[Any] = []
+    while function not in seen:
+        seen.append(function)
+        function = next((inner for inner in _wrapped_by(function) if callable(inner)), function)
+    return function
+
+
+def _wrapped_by(function: Any) -> Iterable[Any]:
+    for name in ("orchestrator_function", "entity_function", "client_function", "__wrapped__", "func"):
+        yield getattr(function, name, None)
+    if (getattr(function, "__module__", None) or "").startswith("azure."):  # SDKs that leave no attribute keep it in a closure
+        for cell in getattr(function, "__closure__", None) or ():
+            if inspect.isfunction(cell.cell_contents):
+                yield cell.cell_contents
+    if not inspect.isroutine(function):
+        yield getattr(function, "__call__", None)  # noqa: B004

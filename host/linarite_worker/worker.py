@@ -1,0 +1,173 @@
+"""The worker: takes frames from the host, loads the app, runs its functions, sends frames back.
+
+Knows no socket and no process: `child` and the host's in-process channel give it a loop to run on and a way to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from typing import Any
+
+from linarite_worker import current, invocations, loader
+from linarite_worker.console import Console, level_of_stderr
+from linarite_worker.failures import load_failure
+from linarite_worker.frames import Header, frame
+from linarite_worker.invocations import Request
+from linarite_worker.loader import LoadedFunction
+from linarite_worker.logs import Forwarding
+
+SDKS = ("azure-functions", "azure-functions-durable")
+DEFAULT_THREADS = 1000
+"""As the Functions host sets PYTHON_THREADPOOL_THREAD_COUNT where an app does not; threads are made on demand."""
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One app, loaded once. `send` takes whole frames, from any thread; `end` ends the worker with an exit code.
+
+    `is_shared`: the host runs in this process too, so its records and prints are left alone.
+    """
+
+    def __init__(self, folder: str, send: Callable[[bytes], None], end: Callable[[int], None], *, is_shared: bool = False) -> None:
+        self._folder = folder
+        self._send = send
+        self._end = end
+        self._is_shared = is_shared
+        self._functions: dict[str, LoadedFunction] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._consoles: list[Console] = []
+        self._logging: Forwarding
+        self._loop: asyncio.AbstractEventLoop
+        self._pool: ThreadPoolExecutor
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take over logging and the standard streams. Runs on the thread of `loop`, which becomes the app's loop."""
+        self._loop = loop
+        current.adopt_thread()
+        self._pool = ThreadPoolExecutor(self._thread_count(), "linarite", current.adopt_thread)
+        self._logging = Forwarding(self._send_line, is_shared=self._is_shared)
+        self._capture_streams()
+        self._send(frame({"op": "ready"}))
+
+    def _capture_streams(self) -> None:
+        if self._consoles and sys.stdout is self._consoles[0]:
+            return
+
+        def print_line(invocation_id: str, line: str) -> None:
+            self._send_line(invocation_id, "Information", "", line, "console")
+
+        def complain(invocation_id: str, line: str) -> None:
+            self._send_line(invocation_id, level_of_stderr(line), "", line, "console")
+
+        out = Console(sys.stdout, print_line, is_shared=self._is_shared)
+        err = Console(sys.stderr, complain, is_shared=self._is_shared)
+        self._consoles = [out, err]
+        sys.stdout, sys.stderr = out, err
+
+    def restore(self) -> None:
+        """Give logging and the standard streams back; for a host that goes on living in this process."""
+        self._logging.end()
+        out, err = self._consoles
+        if sys.stdout is out:
+            sys.stdout = out.original
+        if sys.stderr is err:
+            sys.stderr = err.original
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def load(self) -> None:
+        """Load the app and tell the host what it found. Runs on the loop's thread, inside the running loop, as app code may expect."""
+        self._send(frame({"op": "indexed", **self._index()}))
+
+    def _index(self) -> Header:
+        found: Header = {"python_version": platform.python_version(), "sdk_versions": sdk_versions()}
+        try:
+            functions = loader.load(self._folder, loader.script_name())
+        except SystemExit as error:
+            return found | {
+                "failure": load_failure(RuntimeError(f"The app called sys.exit({error.code!r}) while it was loaded."), self._folder)
+            }
+        except Exception as error:
+            return found | {"failure": load_failure(error, self._folder)}
+        self._functions = {function.id: function for function in functions}
+        return found | {"functions": [function.facts for function in functions]}
+
+    def invoke(self, header: Header, body: bytes) -> None:
+        """Start an invocation; its frame is sent when it ends. Any thread may call this."""
+        if self._is_shared:
+            self._capture_streams()  # a test runner puts its own streams back between the phases of a test
+        request = Request(header, body, self._functions[header["function_id"]])
+        context = current.context_of(request.id)
+        if request.function.is_async:
+            self._loop.call_soon_threadsafe(self._start_task, request, context=context)
+        else:
+            self._pool.submit(context.run, self._run, request)
+
+    def _run(self, request: Request) -> None:
+        current.thread_local.invocation_id = request.id
+        try:
+            self._finish(request, invocations.run(request))
+        except BaseException as error:
+            self._give_up(error)
+        finally:
+            current.thread_local.invocation_id = None
+
+    def _start_task(self, request: Request) -> None:
+        task = self._loop.create_task(self._run_async(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_async(self, request: Request) -> None:
+        try:
+            self._finish(request, await invocations.run_async(request))
+        except asyncio.CancelledError as error:
+            self._finish(request, invocations.failure(request, error))
+        except BaseException as error:
+            self._give_up(error)
+
+    def _finish(self, request: Request, answer: bytes) -> None:
+        for console in self._consoles:
+            console.finish(request.id)
+        self._send(answer)
+
+    def _give_up(self, error: BaseException) -> None:
+        """User code asked for the end of the process, or broke what `Exception` does not cover."""
+        if not isinstance(error, SystemExit):
+            log.critical("The worker ends: %s: %s", type(error).__name__, error, exc_info=error)
+            self._end(1)
+        elif error.code is None or isinstance(error.code, int):
+            self._end(error.code or 0)
+        else:
+            log.critical("%s", error.code)
+            self._end(1)
+
+    def _send_line(self, invocation_id: str, level: str, logger: str, message: str, origin: str) -> None:
+        text = message.encode(errors="backslashreplace").decode()
+        header = {"op": "log", "invocation_id": invocation_id, "level": level, "logger": logger, "message": text, "origin": origin}
+        self._send(frame(header))
+
+    def _thread_count(self) -> int:
+        text = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "").strip()
+        try:
+            return max(int(text), 1) if text else DEFAULT_THREADS
+        except ValueError:
+            log.warning("PYTHON_THREADPOOL_THREAD_COUNT is %r, not a number; %d threads are used", text, DEFAULT_THREADS)
+            return DEFAULT_THREADS
+
+
+def sdk_versions() -> dict[str, Any]:
+    """Installed versions of the SDKs, by package name."""
+    found = {}
+    for name in SDKS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
