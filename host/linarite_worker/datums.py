@@ -64,7 +64,8 @@ def from_wire(wire: Wire, body: BodyReader) -> Datum:
     if kind == "collection_string":
         return Datum(_Collection("string", value), kind)
     if kind == "model_binding_data":
-        return Datum(_ModelBindingData(*value, body.take(size)), kind)
+        source, version, content_type = value
+        return Datum(_ModelBindingData(source, version, content_type, body.take(size)), kind)
     return Datum(value, kind)
 
 

@@ -161,7 +161,7 @@ def source_of(function: Any) -> tuple[str, int] | None:
 def inner_function(function: Any) -> Any:
     """The user's own function behind the SDK's wrappers, `functools.wraps` and partials."""
     seen: list[Any] = []
-    while function not in seen:
+    while not any(function is one for one in seen):
         seen.append(function)
         function = next((inner for inner in _wrapped_by(function) if callable(inner)), function)
     return function
