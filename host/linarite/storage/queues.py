@@ -53,6 +53,10 @@ class Queues:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
+    def url(self, queue: str) -> str:
+        """Absolute URL of a queue."""
+        return self._wire.url("queue", queue)
+
     async def create(self, queue: str) -> None:
         """Create the queue unless it is there."""
         await self._wire.send("queue", "PUT", queue)
