@@ -54,6 +54,10 @@ class HubUnavailable(HubError):
     """The hub's storage does not answer, or refuses; trying again may help."""
 
 
+class HubFileUnusable(HubUnavailable):
+    """The embedded hub's file is held by another host, was written by a newer version, is damaged, or is something else."""
+
+
 class StorageUnavailable(HubUnavailable):
     """An Azure Storage account or an emulator does not answer, or does not let us in."""
 
