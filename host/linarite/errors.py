@@ -36,6 +36,10 @@ class WorkerDied(LinariteError):
     """The worker process ended while it ran an invocation."""
 
 
+class FunctionTimedOut(LinariteError):
+    """An invocation took longer than `functionTimeout` allows."""
+
+
 class UserCodeFailed(Exception):
     """An app's function raised. `stack` is its own traceback as text, without frames of ours."""
 

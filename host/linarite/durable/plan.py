@@ -60,7 +60,7 @@ def plan(
 
     `solo_ids`: the tasks whose failure or firing takes an id, None if that is not known.
     """
-    started = _started(history) or next((m.event for m in messages if isinstance(m.event, ExecutionStarted)), None)
+    started = _started(history) or _start_among(messages)
     if started is None:
         return _nobody(messages, now)
     execution_id = started.orchestration_instance.execution_id or ""
@@ -81,6 +81,16 @@ def plan(
         is_suspended=is_suspended,
         terminated=terminated,
     )
+
+
+def execution_id_of(history: Sequence[HistoryEvent], messages: Sequence[TaskMessage]) -> str | None:
+    """The generation a work item is about; None if there is no instance."""
+    started = _started(history) or _start_among(messages)
+    return started.orchestration_instance.execution_id if started else None
+
+
+def _start_among(messages: Sequence[TaskMessage]) -> ExecutionStarted | None:
+    return next((message.event for message in messages if isinstance(message.event, ExecutionStarted)), None)
 
 
 def _started(history: Sequence[HistoryEvent]) -> ExecutionStarted | None:

@@ -66,6 +66,12 @@ class Outcome:
     solo_ids: frozenset[int] | None = None
     non_deterministic: NonDeterministic | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the instance has ended, or was not there."""
+        events = self.decision.new_events
+        return any(isinstance(event, ExecutionCompleted) for event in events) or not (events or self.decision.unread)
+
 
 Turn = Generator[Episode, Reply, Outcome]
 

@@ -75,17 +75,22 @@ def answer(orchestrator: str, text: str | None, clock: Timestamp) -> Answer:
     try:
         document = _document(text)
         leaves = tuple(_leaves(document, clock))
-    except _Refused as refusal:
-        return Answer(failure=msgspec.structs.replace(failed(orchestrator, str(refusal)), is_labelled=False))
+    except _Refused as refused:
+        return refusal(orchestrator, str(refused))
     failure = failed(orchestrator, document.error) if document.error else None
     return _answer(document, leaves, failure)
+
+
+def refusal(orchestrator: str, sentence: str) -> Answer:
+    """The failure of an orchestrator that could not be asked, or whose answer cannot be taken."""
+    return Answer(failure=msgspec.structs.replace(failed(orchestrator, sentence), is_labelled=False))
 
 
 def failure(orchestrator: str, error: UserCodeFailed, clock: Timestamp) -> Answer:
     """The answer of an invocation that raised: what its label carries, or else just the exception."""
     document = _labelled(error.message)
     if document is None:
-        return Answer(failure=msgspec.structs.replace(failed(orchestrator, str(error)), is_labelled=False))
+        return refusal(orchestrator, str(error))
     text = document.error or error.type_name
     failure = Failure(
         text=f"Orchestrator function '{orchestrator}' failed: {text}",
@@ -94,8 +99,8 @@ def failure(orchestrator: str, error: UserCodeFailed, clock: Timestamp) -> Answe
     )
     try:
         leaves = tuple(_leaves(document, clock))
-    except _Refused as refusal:
-        return Answer(failure=msgspec.structs.replace(failed(orchestrator, str(refusal)), is_labelled=False))
+    except _Refused as refused:
+        return refusal(orchestrator, str(refused))
     return _answer(document, leaves, failure)
 
 

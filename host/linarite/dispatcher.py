@@ -1,0 +1,294 @@
+"""Durable work: fetched from the hub, put to the app, decided by the core, committed.
+
+The loops hold no state of instances but a bounded memory that saves work: an instance's encoded history, and which of its tasks take
+ids when they fail. Losing it costs time, never correctness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from linarite.clock import Clock
+from linarite.dialects.durable_http import run_http_activity
+from linarite.dialects.json_shim import activities, answers
+from linarite.dialects.json_shim.requests import EncodedHistory, request
+from linarite.dialects.names import DurableFunctions
+from linarite.durable.actions import Answer
+from linarite.durable.checks import VersionRejected
+from linarite.durable.decision import Decision
+from linarite.durable.events import HistoryEvent, TaskScheduled
+from linarite.durable.messages import TaskMessage
+from linarite.durable.plan import execution_id_of
+from linarite.durable.turn import Episode, Outcome, Reply, take_turn
+from linarite.errors import FunctionTimedOut, HubError, UserCodeFailed, WorkerDied, WorkItemLockLost
+from linarite.invocation import Datum, string
+from linarite.metadata import Function
+from linarite.settings import DurableSettings
+from linarite.taskhub.protocol import ActivityWorkItem, OrchestrationWorkItem, WorkSource
+from linarite.timestamps import Timestamp, timestamp
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+REMEMBERED = 256
+"""Instances of which something is remembered between episodes."""
+
+PARKED_S = 1.0
+"""How long an instance is left alone whose messages may not be delivered yet."""
+
+HUB_PAUSE_S = 1.0
+"""Pause after the hub could not be asked for work."""
+
+
+class AppCalls(Protocol):
+    """How a durable function is run."""
+
+    async def call(self, function: Function, value: str, metadata: Mapping[str, Datum]) -> str | None:
+        """Run it with this trigger value, and return the JSON text it returned, if any.
+
+        Raises UserCodeFailed if it raised, FunctionTimedOut if it took too long, WorkerDied if its process ended.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of an instance's current generation."""
+
+    execution_id: str | None = None
+    solo_ids: frozenset[int] | None = None
+    history: EncodedHistory = field(default_factory=EncodedHistory)
+
+
+class Dispatcher:
+    """Runs what a hub hands out, within the limits that host.json sets. `functions` may be replaced while it runs."""
+
+    def __init__(self, hub: WorkSource, functions: DurableFunctions, calls: AppCalls, clock: Clock, settings: DurableSettings) -> None:
+        self.functions = functions
+        self._hub = hub
+        self._calls = calls
+        self._clock = clock
+        self._settings = settings
+        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+        self._loops: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._rejected: set[str] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Work items being worked on."""
+        return len(self._running)
+
+    async def start(self) -> None:
+        """Begin to take work; the hub must have been told so as well."""
+        self._loops = [
+            asyncio.create_task(self._fetch(self._hub.next_orchestration, self._turn, self._settings.max_concurrent_orchestrators)),
+            asyncio.create_task(self._fetch(self._hub.next_activity, self._activity, self._settings.max_concurrent_activities)),
+        ]
+
+    async def drain(self) -> None:
+        """Take no more work, and wait for what is in flight. Cancelling the wait leaves that to `stop`."""
+        await _cancel(self._loops)
+        self._loops = []
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    async def stop(self) -> None:
+        """Take no more work and hand back what is in flight: nothing of it is written, and it comes again."""
+        await _cancel(self._loops)
+        self._loops = []
+        await _cancel(list(self._running))
+
+    async def _fetch(self, next_item: Callable[[], Awaitable[T]], work: Callable[[T], Coroutine[Any, Any, None]], limit: int) -> None:
+        """One loop: as many items at a time as the limit allows, each a task of its own."""
+        slots = asyncio.Semaphore(limit)
+        while True:
+            await slots.acquire()
+            try:
+                item = await next_item()
+            except HubError as problem:
+                log.warning("The task hub has no work to give: %s", problem)
+                slots.release()
+                await self._clock.sleep(HUB_PAUSE_S)
+                continue
+            task = asyncio.create_task(work(item))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            task.add_done_callback(lambda _: slots.release())
+
+    # Orchestrations
+
+    async def _turn(self, item: OrchestrationWorkItem) -> None:
+        memory = self._recall(item)
+        try:
+            outcome = await self._decide(item, memory)
+            if _reads_nothing(item, outcome.decision):
+                await self._clock.sleep(PARKED_S)
+        except asyncio.CancelledError:
+            await self._abandon(item)
+            raise
+        except VersionRejected as rejection:
+            self._say_once(item.instance_id, str(rejection))
+            await self._abandon(item)
+        except (WorkerDied, FunctionTimedOut) as problem:
+            log.warning("An episode of instance '%s' is repeated: %s", item.instance_id, problem)
+            await self._abandon(item)
+        except Exception:
+            log.exception("An episode of instance '%s' could not be decided; it is repeated", item.instance_id)
+            await self._abandon(item)
+        else:
+            await self._commit(item, outcome, memory)
+
+    async def _decide(self, item: OrchestrationWorkItem, memory: _Memory) -> Outcome:
+        turn = take_turn(item.history, item.messages, memory.solo_ids, self._now(), _new_id, self._settings)
+        try:
+            episode = next(turn)
+            while True:
+                answer = await self._ask(episode, memory)
+                episode = turn.send(Reply(answer, self._now()))
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+
+    async def _ask(self, episode: Episode, memory: _Memory) -> Answer:
+        """Put an episode to the app."""
+        name = episode.started.name
+        function = self.functions.get("orchestrator", name)
+        sentence = self.functions.sdk_objection or (None if function else self.functions.unknown("orchestrator", name))
+        if function is None or sentence:
+            return answers.refusal(name, sentence or "")
+        clock = episode.new[0].timestamp
+        document = request(episode, memory.history, self._settings.http_async_sleep_ms)
+        try:
+            text = await self._calls.call(function, document, {})
+        except UserCodeFailed as error:
+            return answers.failure(name, error, clock)
+        return answers.answer(name, text, clock)
+
+    async def _commit(self, item: OrchestrationWorkItem, outcome: Outcome, memory: _Memory) -> None:
+        if outcome.non_deterministic is not None:
+            difference = outcome.non_deterministic
+            log.error(
+                "Instance '%s' does not replay its history: row %d is %s, and the orchestrator now asks for %s.",
+                *(item.instance_id, difference.row, difference.recorded, difference.found),
+            )
+        try:
+            await self._hub.commit(item, outcome.decision)
+        except WorkItemLockLost as lost:
+            log.info("Instance '%s' is worked on elsewhere; this episode is dropped. %s", item.instance_id, lost)
+            self._memories.pop(item.instance_id, None)
+        except HubError as problem:
+            log.warning("An episode of instance '%s' could not be committed and is repeated: %s", item.instance_id, problem)
+            self._memories.pop(item.instance_id, None)
+            await self._abandon(item)
+        else:
+            self._remember(item.instance_id, memory, outcome)
+
+    async def _abandon(self, item: OrchestrationWorkItem) -> None:
+        with contextlib.suppress(HubError):
+            await self._hub.abandon(item)
+
+    def _recall(self, item: OrchestrationWorkItem) -> _Memory:
+        memory = self._memories.get(item.instance_id)
+        execution_id = execution_id_of(item.history, item.messages)
+        if memory is None or memory.execution_id != execution_id:
+            return _Memory(execution_id)
+        return memory
+
+    def _remember(self, instance_id: str, memory: _Memory, outcome: Outcome) -> None:
+        if outcome.is_over:
+            self._memories.pop(instance_id, None)
+            return
+        if outcome.decision.replaces_history:
+            memory = _Memory(outcome.decision.execution_id)
+        if outcome.solo_ids is not None:
+            memory.solo_ids = outcome.solo_ids
+        self._memories[instance_id] = memory
+        self._memories.move_to_end(instance_id)
+        while len(self._memories) > REMEMBERED:
+            self._memories.popitem(last=False)
+
+    def _say_once(self, instance_id: str, sentence: str) -> None:
+        if instance_id in self._rejected:
+            return
+        if len(self._rejected) >= REMEMBERED:
+            self._rejected.clear()
+        self._rejected.add(instance_id)
+        log.warning("%s", sentence)
+
+    # Activities
+
+    async def _activity(self, item: ActivityWorkItem) -> None:
+        event = item.message.event
+        assert isinstance(event, TaskScheduled)
+        try:
+            answer = await self._run(event, item.message.target.instance_id)
+        except asyncio.CancelledError:
+            await self._abandon_activity(item)
+            raise
+        except WorkerDied as problem:
+            log.warning("Activity '%s' of instance '%s' runs again: %s", event.name, item.message.target.instance_id, problem)
+            await self._abandon_activity(item)
+        except Exception:
+            log.exception("Activity '%s' of instance '%s' could not be run; it is tried again", event.name, item.message.target.instance_id)
+            await self._abandon_activity(item)
+        else:
+            await self._answer(item, answer)
+
+    async def _run(self, event: TaskScheduled, instance_id: str) -> HistoryEvent:
+        """Run an activity to its answer, whatever that is."""
+        if event.name.lower() == answers.HTTP_ACTIVITY.lower():
+            return await run_http_activity(event, self._clock)
+        function = self.functions.get("activity", event.name)
+        if function is None:
+            return activities.refused(event.event_id, event.name, self.functions.unknown("activity", event.name), self._now())
+        try:
+            returned = await self._calls.call(function, activities.trigger_value(event.input), {"instanceId": string(instance_id)})
+        except UserCodeFailed as error:
+            return activities.failed(event.event_id, event.name, error, self._now())
+        except FunctionTimedOut as error:
+            return activities.refused(event.event_id, event.name, str(error), self._now())
+        return activities.completed(event.event_id, returned, self._now())
+
+    async def _answer(self, item: ActivityWorkItem, answer: HistoryEvent) -> None:
+        asked = item.message
+        episode = -1 if asked.episode is None else asked.episode
+        message = TaskMessage(event=answer, target=asked.target, sender=asked.target, episode=episode)
+        try:
+            await self._hub.complete(item, message)
+        except HubError as problem:
+            log.warning(
+                "The answer of an activity of instance '%s' could not be sent; it runs again: %s", asked.target.instance_id, problem
+            )
+            await self._abandon_activity(item)
+
+    async def _abandon_activity(self, item: ActivityWorkItem) -> None:
+        with contextlib.suppress(HubError):
+            await self._hub.abandon_activity(item)
+
+    def _now(self) -> Timestamp:
+        return timestamp(self._clock.now())
+
+
+def _reads_nothing(item: OrchestrationWorkItem, decision: Decision) -> bool:
+    """Whether all messages wait on: the hub would hand them out again at once, for ever."""
+    return not decision.new_events and len(decision.unread) == len(item.messages)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,346 @@
+"""The dispatcher, on a hub that lives in a list and with the SDK called directly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from linarite.clock import ManualClock
+from linarite.dialects.names import DurableFunctions
+from linarite.dispatcher import Dispatcher
+from linarite.durable.decision import Decision
+from linarite.durable.events import (
+    ExecutionCompleted,
+    ExecutionStarted,
+    ExecutionSuspended,
+    HistoryEvent,
+    OrchestrationInstance,
+    Status,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+)
+from linarite.durable.messages import TaskMessage
+from linarite.errors import FunctionTimedOut, HubUnavailable, UserCodeFailed, WorkerDied, WorkItemLockLost
+from linarite.invocation import Datum
+from linarite.metadata import Binding, Function
+from linarite.settings import DurableSettings
+from linarite.taskhub.protocol import ActivityWorkItem, OrchestrationWorkItem
+from tests.waiting import until
+
+T0 = "2026-01-01T00:00:00Z"
+Context = Any
+
+
+class ListHub:
+    """Hands out what tests put into it, and keeps what comes back."""
+
+    def __init__(self) -> None:
+        self.orchestrations: asyncio.Queue[OrchestrationWorkItem | Exception] = asyncio.Queue()
+        self.activities: asyncio.Queue[ActivityWorkItem | Exception] = asyncio.Queue()
+        self.decisions: list[Decision] = []
+        self.answers: list[TaskMessage] = []
+        self.abandoned: list[Any] = []
+        self.refusal: Exception | None = None
+        self.changed = asyncio.Event()
+
+    async def next_orchestration(self) -> OrchestrationWorkItem:
+        item = await self.orchestrations.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    async def commit(self, item: OrchestrationWorkItem, decision: Decision) -> None:
+        self.changed.set()
+        if self.refusal is not None:
+            raise self.refusal
+        self.decisions.append(decision)
+
+    async def abandon(self, item: OrchestrationWorkItem) -> None:
+        self.abandoned.append(item)
+        self.changed.set()
+
+    async def next_activity(self) -> ActivityWorkItem:
+        item = await self.activities.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    async def complete(self, item: ActivityWorkItem, answer: TaskMessage) -> None:
+        self.changed.set()
+        if self.refusal is not None:
+            raise self.refusal
+        self.answers.append(answer)
+
+    async def abandon_activity(self, item: ActivityWorkItem) -> None:
+        self.abandoned.append(item)
+        self.changed.set()
+
+    async def next_change(self) -> None:
+        await self.changed.wait()
+        self.changed.clear()
+
+
+class App:
+    """Runs functions in place. A callable that raises something else than an app would, raises it through."""
+
+    def __init__(self) -> None:
+        self.code: dict[str, Callable[[str], Any]] = {}
+        self.seen: list[tuple[str, str, dict[str, Any]]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.running = 0
+        self.most = 0
+
+    async def call(self, function: Function, value: str, metadata: Mapping[str, Datum]) -> str | None:
+        self.seen.append((function.name, value, {name: datum.value for name, datum in metadata.items()}))
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.gate.wait()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                text: str | None = self.code[function.name](value)
+            return text
+        except (WorkerDied, FunctionTimedOut, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise UserCodeFailed(type(error).__name__, str(error), "stack") from None
+        finally:
+            self.running -= 1
+
+
+def function(name: str, trigger: str, **members: Any) -> Function:
+    binding = Binding(name="context", type=trigger, direction="in", raw={"name": "context", "type": trigger, **members})
+    return Function(id=name, name=name, bindings=(binding,), script_file="", entry_point="", directory="", def_name=name)
+
+
+def started(name: str, instance_id: str = "i", **changes: Any) -> OrchestrationWorkItem:
+    me = OrchestrationInstance(instance_id=instance_id, execution_id=f"e-{instance_id}")
+    event = ExecutionStarted(orchestration_instance=me, name=name, timestamp=T0, **changes)
+    return OrchestrationWorkItem(instance_id, (), (TaskMessage(event=event, target=me),), None)
+
+
+def following(decision: Decision, *events: HistoryEvent) -> OrchestrationWorkItem:
+    me = OrchestrationInstance(instance_id="i", execution_id=decision.execution_id)
+    return OrchestrationWorkItem("i", decision.new_events, tuple(TaskMessage(event=event, target=me) for event in events), None)
+
+
+def activity(name: str, stored: str = '["\\"x\\""]', episode: int | None = 3) -> ActivityWorkItem:
+    me = OrchestrationInstance(instance_id="i", execution_id="e")
+    event = TaskScheduled(name=name, input=stored, event_id=7, timestamp=T0)
+    return ActivityWorkItem(TaskMessage(event=event, target=me, sender=me, episode=episode, sender_tags={}), 1, None)
+
+
+class Bench:
+    """A dispatcher with everything around it."""
+
+    def __init__(self, settings: DurableSettings) -> None:
+        self.hub, self.app, self.clock = ListHub(), App(), ManualClock()
+        functions = [function("hello", "activityTrigger"), function("chain", "orchestrationTrigger")]
+        self.app.code = {"hello": lambda value: json.dumps(f"Hello {json.loads(value)}"), "chain": df.Orchestrator.create(chain)}
+        self.dispatcher = Dispatcher(self.hub, DurableFunctions(functions, str), self.app, self.clock, settings)
+
+    async def decide(self, item: OrchestrationWorkItem) -> Decision:
+        self.hub.orchestrations.put_nowait(item)
+        await self.hub.next_change()
+        return self.hub.decisions[-1]
+
+    async def run(self, item: ActivityWorkItem) -> TaskMessage:
+        self.hub.activities.put_nowait(item)
+        await self.hub.next_change()
+        return self.hub.answers[-1]
+
+
+def chain(context: Context) -> Any:
+    first = yield context.call_activity("hello", "x")
+    return first
+
+
+@pytest.fixture
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    bench = Bench(getattr(request, "param", DurableSettings()))
+    await bench.dispatcher.start()
+    yield bench
+    await bench.dispatcher.stop()
+
+
+async def test_an_instance_goes_from_start_to_end(bench: Bench) -> None:
+    first = await bench.decide(started("chain"))
+    assert [type(message.event) for message in first.outbound] == [TaskScheduled]
+    last = await bench.decide(following(first, TaskCompleted(task_scheduled_id=0, result='"Hello"', timestamp=T0)))
+    completed = next(event for event in last.new_events if isinstance(event, ExecutionCompleted))
+    assert (completed.orchestration_status, completed.result) == (Status.COMPLETED, '"Hello"')
+
+
+async def test_an_activity_is_given_its_input_and_answers_its_orchestration(bench: Bench) -> None:
+    answer = await bench.run(activity("HELLO"))
+    assert bench.app.seen == [("hello", '"x"', {"instanceId": "i"})]
+    assert answer.event == TaskCompleted(task_scheduled_id=7, result='"Hello x"', timestamp=T0)
+    assert (answer.target, answer.sender, answer.episode) == (
+        OrchestrationInstance(instance_id="i", execution_id="e"),
+        OrchestrationInstance(instance_id="i", execution_id="e"),
+        3,
+    )
+
+
+async def test_an_activity_that_raises_or_takes_too_long_has_failed(bench: Bench) -> None:
+    def late(value: str) -> str:
+        raise FunctionTimedOut("Timeout value of 00:30:00 was exceeded by function: hello")
+
+    bench.app.code["hello"] = late
+    event = (await bench.run(activity("hello"))).event
+    assert isinstance(event, TaskFailed)
+    assert event.reason == "Activity function 'hello' failed: Timeout value of 00:30:00 was exceeded by function: hello"
+    bench.app.code["hello"] = lambda value: json.loads("{")
+    event = (await bench.run(activity("hello"))).event
+    assert isinstance(event, TaskFailed)
+    assert str(event.reason).startswith("Activity function 'hello' failed: JSONDecodeError: ")
+
+
+async def test_unknown_names_are_answered_with_a_sentence(bench: Bench) -> None:
+    event = (await bench.run(activity("nope"))).event
+    assert isinstance(event, TaskFailed)
+    assert event.reason == (
+        "Activity function 'nope' failed: The function 'nope' doesn't exist, is disabled, or is not an activity function. "
+        "Additional info: The following are the known activity functions: 'hello'."
+    )
+    completed = (await bench.decide(started("nope"))).new_events[-2]
+    assert isinstance(completed, ExecutionCompleted)
+    assert completed.result == (
+        "Orchestrator function 'nope' failed: The function 'nope' doesn't exist, is disabled, or is not an orchestrator function. "
+        "Additional info: The following are the known orchestrator functions: 'chain'."
+    )
+
+
+async def test_an_app_of_the_next_sdk_fails_with_what_to_install(bench: Bench) -> None:
+    bench.dispatcher.functions = DurableFunctions([function("chain", "orchestrationTrigger", durableRequiresGrpc=True)], str)
+    completed = (await bench.decide(started("chain"))).new_events[-2]
+    assert isinstance(completed, ExecutionCompleted)
+    assert "pip install 'azure-functions-durable>=1.7,<2'" in str(completed.result)
+
+
+@pytest.mark.parametrize("problem", [WorkerDied("gone"), FunctionTimedOut("late")])
+async def test_an_episode_that_was_not_finished_is_handed_back(bench: Bench, problem: Exception) -> None:
+    def fail(value: str) -> str:
+        raise problem
+
+    bench.app.code["chain"] = fail
+    item = started("chain")
+    bench.hub.orchestrations.put_nowait(item)
+    await bench.hub.next_change()
+    assert (bench.hub.abandoned, bench.hub.decisions) == ([item], [])
+
+
+async def test_an_activity_whose_worker_died_is_handed_back(bench: Bench) -> None:
+    def die(value: str) -> str:
+        raise WorkerDied("gone")
+
+    bench.app.code["hello"] = die
+    item = activity("hello")
+    bench.hub.activities.put_nowait(item)
+    await bench.hub.next_change()
+    assert (bench.hub.abandoned, bench.hub.answers) == ([item], [])
+
+
+async def test_stopping_hands_back_what_is_in_flight(bench: Bench) -> None:
+    bench.app.gate.clear()
+    item, request = started("chain"), activity("hello")
+    bench.hub.orchestrations.put_nowait(item)
+    bench.hub.activities.put_nowait(request)
+    await until(lambda: bench.app.running == 2)
+    assert bench.dispatcher.in_flight == 2
+    await bench.dispatcher.stop()
+    assert bench.hub.abandoned == [item, request] or bench.hub.abandoned == [request, item]
+    assert not bench.hub.decisions
+    assert not bench.hub.answers
+
+
+async def test_draining_waits_for_what_is_in_flight_and_takes_nothing_new(bench: Bench) -> None:
+    bench.app.gate.clear()
+    bench.hub.activities.put_nowait(activity("hello"))
+    await until(lambda: bench.app.running == 1)
+    draining = asyncio.ensure_future(bench.dispatcher.drain())
+    await asyncio.sleep(0)
+    bench.hub.activities.put_nowait(activity("hello"))
+    bench.app.gate.set()
+    await draining
+    assert len(bench.hub.answers) == 1
+    assert bench.hub.activities.qsize() == 1
+
+
+@pytest.mark.parametrize("bench", [DurableSettings(max_concurrent_activities=2)], indirect=True)
+async def test_no_more_activities_run_at_once_than_host_json_allows(bench: Bench) -> None:
+    bench.app.gate.clear()
+    for _ in range(5):
+        bench.hub.activities.put_nowait(activity("hello"))
+    await until(lambda: bench.app.running == 2)
+    bench.app.gate.set()
+    while len(bench.hub.answers) < 5:
+        await bench.hub.next_change()
+    assert bench.app.most == 2
+
+
+async def test_a_lost_lock_drops_the_episode(bench: Bench) -> None:
+    bench.hub.refusal = WorkItemLockLost("someone else")
+    bench.hub.orchestrations.put_nowait(started("chain"))
+    await bench.hub.next_change()
+    assert not bench.hub.abandoned
+
+
+async def test_a_hub_that_fails_is_asked_again(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.hub.orchestrations.put_nowait(HubUnavailable("no answer"))
+    await until(lambda: bench.clock.next_wake() is not None)
+    assert "no answer" in caplog.text
+    bench.clock.advance(1)
+    assert (await bench.decide(started("chain"))).new_events
+
+
+async def test_a_version_that_may_not_run_is_left_and_said_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        bench.hub.orchestrations.put_nowait(started("chain", version="9.0"))
+        await bench.hub.next_change()
+    assert len(bench.hub.abandoned) == 2
+    assert caplog.text.count("Instance 'i' of 'chain' has version '9.0'") == 1
+
+
+async def test_messages_that_may_not_be_delivered_yet_are_not_asked_for_all_the_time(bench: Bench) -> None:
+    first = await bench.decide(started("chain"))
+    second = await bench.decide(following(first, ExecutionSuspended(timestamp=T0)))
+    history = (*first.new_events, *second.new_events)
+    me = OrchestrationInstance(instance_id="i", execution_id=first.execution_id)
+    failed = TaskMessage(event=TaskFailed(task_scheduled_id=0, reason="r", timestamp=T0), target=me)
+    bench.dispatcher._memories.clear()  # a host that has just started knows of no retries
+    bench.hub.orchestrations.put_nowait(OrchestrationWorkItem("i", history, (failed,), None))
+    await until(lambda: bench.clock.next_wake() is not None)
+    assert len(bench.hub.decisions) == 2
+    bench.clock.advance(1)
+    await bench.hub.next_change()
+    assert bench.hub.decisions[-1].unread == {0}
+
+
+async def test_changed_code_is_reported_with_the_historys_row(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    first = await bench.decide(started("chain"))
+
+    def changed(context: Context) -> Any:
+        yield context.call_activity("other", "x")
+
+    bench.app.code["chain"] = df.Orchestrator.create(changed)
+    with caplog.at_level(logging.ERROR):
+        await bench.decide(following(first, TaskCompleted(task_scheduled_id=0, result="1", timestamp=T0)))
+    assert "row 2 is TaskScheduled 'hello' (task 0), and the orchestrator now asks for CallActivity 'other'" in caplog.text
+
+
+async def test_a_mistake_of_ours_hands_the_item_back(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.dispatcher.functions = None  # type: ignore[assignment]
+    bench.hub.orchestrations.put_nowait(started("chain"))
+    await bench.hub.next_change()
+    assert len(bench.hub.abandoned) == 1
+    assert "could not be decided" in caplog.text
