@@ -69,6 +69,21 @@ def instance_update(
     return update
 
 
+def row_repair(history: Sequence[HistoryEvent], row: Instance | None, *, execution_id: str) -> InstanceUpdate | None:
+    """What a row needs that missed a commit, because a host died behind it: None if it agrees with `history` (not empty).
+
+    The times are those of the events; the custom status is not in history and stays. A row that exists keeps its input.
+    """
+    update = InstanceUpdate(execution_id=execution_id, last_updated_at=history[-1].timestamp)
+    for event in history:
+        update = _after(update, event, event.timestamp)
+    if row is None:
+        return update
+    if row.status is update.status or row.execution_id != execution_id:
+        return None
+    return msgspec.structs.replace(update, input=UNSET)
+
+
 def _after(update: InstanceUpdate, event: HistoryEvent, now: Timestamp) -> InstanceUpdate:
     match event:
         case ExecutionStarted():

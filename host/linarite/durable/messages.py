@@ -6,6 +6,8 @@ Source: DurableTask.AzureStorage, MessageManager and GetControlQueueAsync; durab
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 
 from linarite.durable.events import (
@@ -45,6 +47,16 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True):
         return isinstance(self.event, TaskScheduled)
 
     @property
+    def starts_generation(self) -> bool:
+        """It begins a generation of its target, and so never joins messages that wait for another one."""
+        return isinstance(self.event, ExecutionStarted)
+
+    @property
+    def is_client_start(self) -> bool:
+        """A client's start, which the instance's row has to confirm; a child's start needs no row."""
+        return isinstance(self.event, ExecutionStarted) and self.event.parent_instance is None
+
+    @property
     def due_at(self) -> Timestamp | None:
         """Not to be delivered before; None for at once."""
         match self.event:
@@ -53,7 +65,8 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True):
             case ExecutionStarted(scheduled_start_time=due):
                 return due
             case EventRaised(name=name) if is_entity(self.target.instance_id) and name[2:3] == "@":
-                return timestamp(moment(name[3:]))
+                with contextlib.suppress(ValueError):  # then it is merely an odd name
+                    return timestamp(moment(name[3:]))
         return None
 
 

@@ -6,6 +6,7 @@ again only as often as `wire.py` does.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,11 @@ class Blobs:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._opened: BlobServiceClient | None = None
+
+    @property
+    def is_emulator(self) -> bool:
+        """Whether the account is an emulator's."""
+        return self._account.is_emulator
 
     def url(self, container: str, escaped_name: str = "") -> str:
         """Absolute URL of a container, or of a blob whose name is already escaped."""
@@ -148,6 +154,7 @@ class Blobs:
         if self._opened is None:
             from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
 
+            logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)  # a page per request
             self._opened = BlobServiceClient(
                 self._account.blob_url,
                 credential=self._credential(),

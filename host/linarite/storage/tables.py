@@ -114,7 +114,7 @@ class Tables:
     async def page(
         self, table: str, condition: str = "", *, select: Sequence[str] = (), top: int | None = None, after: str | None = None
     ) -> Rows:
-        """One page of the rows that meet an OData condition, by keys; `after` is a page's continuation."""
+        """One page of the rows that meet an OData condition, by keys; `after` is a page's continuation (an unreadable one: the end)."""
         query = dict(_FORMAT)
         if top is not None:
             query["$top"] = str(top)
@@ -122,7 +122,11 @@ class Tables:
             query["$select"] = ",".join(select)
         if condition:
             query["$filter"] = condition
-        query.update(_next_keys(after))
+        if after is not None:
+            keys = _next_keys(after)
+            if not keys:
+                return Rows([], None)
+            query.update(keys)
         answer = await self._wire.send("table", "GET", f"{table}()", query=query, headers=_json_headers())
         return Rows([decode_row(entity) for entity in msgspec.json.decode(answer.body)["value"]], _continuation(answer))
 
@@ -173,10 +177,10 @@ def encode_row(row: Row) -> bytes:
 
 
 def decode_row(entity: dict[str, Any]) -> Row:
-    """A row from the JSON object of a query's answer."""
+    """A row from the JSON object of a query's answer, without the `Timestamp` that the service adds to every row."""
     columns: dict[str, Value] = {}
     for name, value in entity.items():
-        if value is not None and not name.startswith("odata.") and not name.endswith(_TYPE):
+        if value is not None and name != "Timestamp" and not name.startswith("odata.") and not name.endswith(_TYPE):
             columns[name] = _READ.get(entity.get(name + _TYPE, ""), _as_is)(value)
     return Row(str(columns.pop("PartitionKey", "")), str(columns.pop("RowKey", "")), columns, str(entity.get("odata.etag", "")))
 
@@ -220,10 +224,10 @@ def _continuation(answer: Answer) -> str | None:
     return msgspec.json.encode(keys).decode() if any(keys) else None
 
 
-def _next_keys(after: str | None) -> dict[str, str]:
-    """Query options that continue a page. A token that is not one of ours begins at the top."""
+def _next_keys(after: str) -> dict[str, str]:
+    """Query options that continue a page; none if the token is not one of ours."""
     try:
-        keys = msgspec.json.decode(after or "", type=list[str])
+        keys = msgspec.json.decode(after, type=list[str])
     except msgspec.DecodeError:
         return {}
     return {name: key for name, key in zip(("NextPartitionKey", "NextRowKey"), keys, strict=False) if key}

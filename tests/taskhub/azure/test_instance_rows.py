@@ -10,15 +10,12 @@ from linarite.taskhub.protocol import InstanceQuery
 
 
 def test_an_update_writes_only_what_it_knows() -> None:
-    assert columns(InstanceUpdate(status=Status.TERMINATED, output="why"), "Hub") == {
-        "RuntimeStatus": "Terminated",
-        "Output": "why",
-        "TaskHubName": "Hub",
-    }
+    assert columns(InstanceUpdate(status=Status.TERMINATED, output="why")) == {"RuntimeStatus": "Terminated", "Output": "why"}
+    assert columns(InstanceUpdate(execution_id="one"), "Hub") == {"ExecutionId": "one", "TaskHubName": "Hub"}
 
 
 def test_a_custom_status_that_is_taken_back_is_the_word_null() -> None:
-    assert columns(InstanceUpdate(custom_status=None), "Hub")["CustomStatus"] == "null"
+    assert columns(InstanceUpdate(custom_status=None))["CustomStatus"] == "null"
 
 
 def test_a_row_without_columns_is_still_an_instance() -> None:

@@ -67,14 +67,14 @@ _WRITES_NULL = {"custom_status", "tags"}
 """The fields whose null is a value of its own, the word `null`; any other null is no column."""
 
 
-def columns(update: InstanceUpdate, hub: str) -> dict[str, Value]:
-    """What a merge of the row sends. A merge cannot clear a column: what is null or UNSET stays as it was."""
+def columns(update: InstanceUpdate, hub: str | None = None) -> dict[str, Value]:
+    """What a merge of the row sends; with the hub's name where a row is made. What is null or UNSET stays as it was."""
     found: dict[str, Value] = {}
     for field, (column, convert) in _COLUMNS.items():
         value = getattr(update, field)
         if value is not UNSET and (value is not None or field in _WRITES_NULL):
             found[column] = convert(value)
-    return found | {"TaskHubName": hub}
+    return found if hub is None else found | {"TaskHubName": hub}
 
 
 def instance(row: Row) -> Instance:
