@@ -18,7 +18,7 @@ taskhub.protocol taskhub.sqlite taskhub.azure
 dialects
 bindings
 workers
-invoker
+function_log invoker
 dispatcher
 listeners
 web

@@ -87,6 +87,11 @@ class ChildWorker:
         """See `WorkerChannel.invoke`."""
         return await self._conversation.invoke(invocation)
 
+    async def abort(self, invocation_id: str) -> None:
+        """See `WorkerChannel.abort`. Whoever owns this worker starts another."""
+        self._process.kill()
+        await self.ended.wait()
+
     async def stop(self, grace_s: float) -> None:
         """See `WorkerChannel.stop`."""
         if self._watch is None:

@@ -55,6 +55,10 @@ class InProcessWorker:
         """See `WorkerChannel.invoke`."""
         return await self._conversation.invoke(invocation)
 
+    async def abort(self, invocation_id: str) -> None:
+        """See `WorkerChannel.abort`. Nothing can end a thread: the code runs on, and everyone who waits is told otherwise."""
+        self._conversation.fail_all(WorkerDied("The worker was given up, since an invocation ran for too long."))
+
     async def stop(self, grace_s: float) -> None:
         """See `WorkerChannel.stop`. Threads that user code keeps busy go on: nothing can end them but the end of the process."""
         worker, self._worker = self._worker, None

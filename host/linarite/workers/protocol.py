@@ -79,6 +79,13 @@ class WorkerChannel(Protocol):
         """
         ...
 
+    async def abort(self, invocation_id: str) -> None:
+        """End the worker that runs this invocation, with all else it runs: nothing less stops user code.
+
+        A pool returns when another worker is ready in its place.
+        """
+        ...
+
     async def stop(self, grace_s: float) -> None:
         """Let invocations in flight end for up to `grace_s` seconds, then end the worker. No process is left behind."""
         ...
