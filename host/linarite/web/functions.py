@@ -75,7 +75,7 @@ class HttpFunctions:
             request = requests.http_request(scope, url_path, headers, values, body)
             metadata = requests.trigger_metadata(request, scope["query_string"]) if target.wants_binding_data else {}
             try:
-                result = await self._invoker.invoke(target.function, {target.request: Datum("http", request)}, metadata, REASON)
+                result = await self._invoker.invoke(target.function, {target.request: Datum("http", request)}, metadata, reason=REASON)
             except (UserCodeFailed, LinariteError):
                 return Reply(500)  # no detail, in any environment; the invoker has logged it
             return self._reply(target, result)

@@ -9,10 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from linarite.bindings import newtonsoft
-from linarite.invocation import Datum, HttpRequest
-from linarite.invocation import json_text as json_datum
-from linarite.invocation import string as string_datum
+from linarite.invocation import Datum, HttpRequest, json_text, string
 from linarite.web.paths import unescape
 
 Scope = MutableMapping[str, Any]
@@ -103,26 +100,12 @@ def trigger_metadata(request: HttpRequest, raw_query: bytes) -> dict[str, Datum]
     Top-level members of a JSON body, each query value (of a repeated name the last), each route value, the later of these over the
     earlier; and `Query` and `Headers` whole.
     """
+    from linarite.bindings.trigger_metadata import overlaid, payload_members  # brings storage along, which few HTTP functions need
+
     query = {name: values[-1] for name, values in read_query(raw_query).items()}
-    metadata = _body_members(request)
-    metadata.update((name, string_datum(value)) for name, value in query.items() if name.lower() != "code")
-    metadata.update((name, string_datum(value)) for name, value in request.params.items())
-    metadata["Query"] = json_datum(json.dumps(query, ensure_ascii=False))
-    metadata["Headers"] = json_datum(json.dumps(request.headers, ensure_ascii=False))
-    return metadata
-
-
-def _body_members(request: HttpRequest) -> dict[str, Datum]:
-    if "json" not in request.headers.get("content-type", "").lower():
-        return {}
-    try:
-        content = newtonsoft.parse(request.body.decode("utf-8-sig", "replace"))
-    except newtonsoft.NotJson:
-        return {}
-    if not isinstance(content, Mapping):
-        return {}
-    return {
-        name: json_datum(newtonsoft.compact(value)) if isinstance(value, Mapping | list) else string_datum(newtonsoft.converted(value))
-        for name, value in content.items()
-        if value is not None
-    }
+    is_json = "json" in request.headers.get("content-type", "").lower()
+    metadata = payload_members(request.body.decode("utf-8-sig", "replace")) if is_json else {}
+    metadata = overlaid(metadata, {name: string(value) for name, value in query.items() if name.lower() != "code"})
+    metadata = overlaid(metadata, {name: string(value) for name, value in request.params.items()})
+    whole = {"Query": query, "Headers": request.headers}
+    return overlaid(metadata, {name: json_text(json.dumps(value, ensure_ascii=False)) for name, value in whole.items()})

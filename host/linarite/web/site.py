@@ -45,7 +45,7 @@ class Invoker(Protocol):
     """The way in to user code."""
 
     async def invoke(
-        self, function: Function, inputs: dict[str, Datum], trigger_metadata: dict[str, Datum], reason: str, details: str = ""
+        self, function: Function, inputs: Mapping[str, Datum], trigger_metadata: Mapping[str, Datum] = ..., *, reason: str
     ) -> InvocationResult:
         """Run a function, with retries, deadline, log lines and outputs.
 
@@ -106,8 +106,8 @@ class HostView(Protocol):
         """Answer 503 to everything but the admin API, or no longer."""
         ...
 
-    async def fire(self, function: Function, value: str) -> None:
-        """Run a function by hand with `value` as its trigger's, as the Functions host converts it.
+    async def fire(self, function: Function, value: str | None) -> None:
+        """Run a function by hand with `value` as its trigger's, as the Functions host converts it; None: none was given.
 
         Returns once it runs; whatever goes wrong, also with the value, is logged with the invocation.
         """

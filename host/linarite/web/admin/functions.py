@@ -46,7 +46,7 @@ async def run_function(call: Call) -> Reply:
     if not isinstance(given, dict) or isinstance(given.get("input"), (dict, list)):
         return empty(400)
     value = given.get("input")
-    await call.web.host.fire(function, "" if value is None else str(value))
+    await call.web.host.fire(function, None if value is None else str(value))
     return empty(202)
 
 

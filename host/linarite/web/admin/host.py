@@ -179,7 +179,7 @@ async def warmup(call: Call) -> Reply:
     """Run the app's warm-up function, if it has one."""
     for function in call.web.site.functions:
         if function.trigger_type == "warmuptrigger":
-            await call.web.host.fire(function, "")
+            await call.web.host.fire(function, None)
     return empty(200)
 
 
