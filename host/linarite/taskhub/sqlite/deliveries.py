@@ -34,11 +34,12 @@ class Mailbox:
     deliveries: int = 0
 
     def batch(self, checkpoint: Checkpoint | None) -> list[StoredMessage]:
-        """The first message and those behind it that address the same generation; a message without one addresses the current."""
+        """The first message and those behind it for the same generation; a message that names none is for the one before it."""
         current = checkpoint.execution_id if checkpoint and checkpoint.chunks else None
+        generation = self.messages[0].execution_id or current
         batch: list[StoredMessage] = []
         for stored in self.messages:
-            if (stored.execution_id or current) != (self.messages[0].execution_id or current):
+            if stored.execution_id and stored.execution_id != generation:
                 break
             batch.append(stored)
         return batch
