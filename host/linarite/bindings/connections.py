@@ -1,0 +1,34 @@
+"""Storage accounts by the names that bindings give their connections.
+
+An account is opened when it is first asked for, once however many names lead to it.
+"""
+
+from __future__ import annotations
+
+from linarite.settings import AppSettings
+from linarite.storage.account import Storage
+from linarite.storage.connection import Account, account
+
+DEFAULT = "AzureWebJobsStorage"
+"""The connection of a binding that names none."""
+
+
+class Connections:
+    """The app's storage accounts. Belongs to one event loop; `close` ends it."""
+
+    def __init__(self, settings: AppSettings) -> None:
+        self._settings = settings
+        self._opened: dict[Account, Storage] = {}
+
+    def storage(self, name: str = "") -> Storage:
+        """The account behind a connection's name. Raises NoConnection or InvalidConnectionString."""
+        found = account(self._settings.connection(name), name or DEFAULT)
+        if found not in self._opened:
+            self._opened[found] = Storage(found)
+        return self._opened[found]
+
+    async def close(self) -> None:
+        """Close all that were opened."""
+        opened, self._opened = self._opened, {}
+        for storage in opened.values():
+            await storage.close()
