@@ -147,7 +147,7 @@ class Dispatcher:
             await self._commit(item, outcome, memory)
 
     async def _decide(self, item: OrchestrationWorkItem, memory: _Memory) -> Outcome:
-        turn = take_turn(item.history, item.messages, memory.solo_ids, self._now(), _new_id, self._settings)
+        turn = take_turn(item.history, item.messages, memory.solo_ids, self._now(), _new_id, self._settings, self.functions.refuses)
         try:
             episode = next(turn)
             while True:

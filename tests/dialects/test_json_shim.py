@@ -208,7 +208,7 @@ def test_the_last_label_counts() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    ["{", '{"error": "x"}', '{"actions": [[]]}', '{"actions": [[]], "error": "x", "error": "y"}', '{"actions": [[1]], "error": "x"}'],
+    ["{", '{"error": "x"}', '{"actions": [[]], "error": "x", "error": "y"}', '{"actions": [[1]], "error": "x"}'],
 )
 def test_what_is_no_payload_behind_the_label_makes_the_failure_unlabelled(payload: str) -> None:
     answer = raised(f"boom\n\n$OutOfProcData$:{payload}", "RuntimeError")
@@ -222,7 +222,8 @@ def test_a_failure_that_says_it_is_done_is_a_failure() -> None:
 
 
 def test_an_empty_error_is_named_by_its_type() -> None:
-    assert raised('\n\n$OutOfProcData$:{"actions": [[]], "error": ""}', "ValueError").failure.text.endswith("failed: ValueError")
+    for payload in ('{"actions": [[]], "error": ""}', '{"actions": [[]]}'):
+        assert raised(f"\n\n$OutOfProcData$:{payload}", "ValueError").failure.text.endswith("failed: ValueError")
 
 
 def test_structured_failures_are_kept() -> None:

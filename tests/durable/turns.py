@@ -55,7 +55,7 @@ def run(
 ) -> Outcome:
     """One turn with these answers; each must be asked for."""
     ids = iter(range(100))
-    turn = take_turn(history, messages, frozenset(), now, lambda: f"{next(ids):032x}", settings or DurableSettings())
+    turn = take_turn(history, messages, frozenset(), now, lambda: f"{next(ids):032x}", settings or DurableSettings(), lambda action: None)
     try:
         next(turn)
         for reply in replies:

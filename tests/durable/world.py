@@ -164,7 +164,9 @@ class World:
         return bool(outcome.decision.new_events) or len(outcome.decision.unread) < len(batch)
 
     def decide(self, stored: Stored, history: list[HistoryEvent], batch: Sequence[TaskMessage]) -> Outcome:
-        turn = take_turn(history, batch, None if self.forgets else stored.solo_ids, self.now(), self.new_id, self.settings)
+        turn = take_turn(
+            history, batch, None if self.forgets else stored.solo_ids, self.now(), self.new_id, self.settings, lambda action: None
+        )
         try:
             episode = next(turn)
             while True:

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from linarite.durable.actions import CallEntity
+from linarite.durable.numbering import Numbered
 from linarite.errors import AppError
 from linarite.metadata import Function
 
@@ -48,6 +50,13 @@ class DurableFunctions:
     def called(self, kind: Kind) -> list[str]:
         """The names by which functions of that kind are called."""
         return self._called.get(kind, [])
+
+    def refuses(self, action: Numbered) -> str | None:
+        """Why an orchestrator may not ask for this, or None: a signal to an unknown entity would be lost without a word."""
+        if isinstance(action, CallEntity) and action.is_signal:
+            name = action.instance_id[1:].partition("@")[0]
+            return None if self.get("entity", name) else self.unknown("entity", name)
+        return None
 
     @property
     def sdk_objection(self) -> str | None:

@@ -5,12 +5,12 @@ Source: durable-extension, DurableOrchestrationContext and MessagePayloadDataCon
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from linarite.durable.actions import Answer, CallSubOrchestration, Failure
 from linarite.durable.events import ExecutionStarted, FailureDetails
 from linarite.durable.messages import ENTITY_PREFIX
-from linarite.durable.numbering import Task
+from linarite.durable.numbering import Numbered, Task
 from linarite.settings import DurableSettings
 
 MAX_STATUS_KB = 16
@@ -33,7 +33,13 @@ def status_objection(custom_status: str | None) -> str | None:
     return f"The UTF-16 size of the JSON-serialized payload must not exceed {MAX_STATUS_KB} KB. The current payload size is {size_kb} KB."
 
 
-def action_objection(answer: Answer, new_tasks: Iterable[Task], started: ExecutionStarted, max_actions: int) -> str | None:
+Refuses = Callable[[Numbered], str | None]
+"""Why the app cannot be asked for an action, or None."""
+
+
+def action_objection(
+    answer: Answer, new_tasks: Iterable[Task], started: ExecutionStarted, max_actions: int, refuses: Refuses
+) -> str | None:
     """Why these actions cannot be carried out, or None."""
     if len(answer.actions) > max_actions:
         return (
@@ -43,6 +49,8 @@ def action_objection(answer: Answer, new_tasks: Iterable[Task], started: Executi
     parent = started.parent_instance
     taken = {started.orchestration_instance.instance_id, parent.orchestration_instance.instance_id if parent else None}
     for task in new_tasks:
+        if sentence := refuses(task.action):
+            return sentence
         if not isinstance(task.action, CallSubOrchestration) or task.action.instance_id is None:
             continue
         if task.action.instance_id in taken:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from linarite.durable.actions import Answer, ContinueAsNew, Failure
-from linarite.durable.checks import action_objection, failed, status_objection, version_failure
+from linarite.durable.checks import Refuses, action_objection, failed, status_objection, version_failure
 from linarite.durable.decision import Decision
 from linarite.durable.entity_messages import Stamps
 from linarite.durable.events import (
@@ -83,15 +83,19 @@ def take_turn(
     now: Timestamp,
     new_id: Callable[[], str],
     settings: DurableSettings,
+    refuses: Refuses,
 ) -> Turn:
-    """The turn of an instance with this committed history, to which these messages have come."""
+    """The turn of an instance with this committed history, to which these messages have come.
+
+    `refuses` says what of new actions the app cannot be asked for, which fails the instance.
+    """
     planned = plan(history, messages, solo_ids, now)
     if isinstance(planned, Decision):
         return Outcome(planned)
     execution_id = planned.started.orchestration_instance.execution_id or ""
     if planned.is_idle:
         return Outcome(Decision(execution_id=execution_id, unread=planned.unread))
-    turn = _Turn(planned, new_id, settings)
+    turn = _Turn(planned, new_id, settings, refuses)
     if planned.terminated is not None:
         turn.complete(Status.TERMINATED, planned.terminated.input, now)
     elif not planned.is_suspended:
@@ -106,8 +110,9 @@ def take_turn(
 class _Turn:
     """What accumulates on the way to a decision."""
 
-    def __init__(self, planned: Plan, new_id: Callable[[], str], settings: DurableSettings) -> None:
+    def __init__(self, planned: Plan, new_id: Callable[[], str], settings: DurableSettings, refuses: Refuses) -> None:
         self._settings = settings
+        self._refuses = refuses
         self._new_id = new_id
         self._started = planned.started
         self._past: Sequence[HistoryEvent] = planned.past
@@ -152,7 +157,7 @@ class _Turn:
             self._non_deterministic = difference
             self.fail(Failure(text=str(difference)))
             return None
-        sentence = action_objection(answer, ledger.to_schedule, self._started, self._settings.max_actions)
+        sentence = action_objection(answer, ledger.to_schedule, self._started, self._settings.max_actions, self._refuses)
         if sentence is not None:
             self._refuse(sentence)
             return None

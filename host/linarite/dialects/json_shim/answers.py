@@ -150,7 +150,7 @@ def _labelled(message: str) -> _Document | None:
         document = msgspec.json.decode(text, type=_Document)
     except (ValueError, RecursionError):
         return None
-    return document if document.actions is not None and document.error is not None else None
+    return document if document.actions is not None else None
 
 
 def without_label(message: str) -> str:

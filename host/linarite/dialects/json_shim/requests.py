@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from linarite.dialects.json_shim.texts import parses, quoted
-from linarite.durable.events import ExecutionStarted, HistoryEvent, encode_event
+from linarite.durable.events import ExecutionStarted, GenericEvent, HistoryEvent, encode_event
 from linarite.durable.turn import Episode
 
 LONG_TIMER_INTERVAL = "3.00:00:00"
@@ -39,12 +39,21 @@ class EncodedHistory:
 
 
 def _encode(event: HistoryEvent) -> bytes:
+    """JSON of one event. Two kinds have a member in front of their type."""
     text = encode_event(event)
-    if not isinstance(event, ExecutionStarted):
-        return text
-    kind, first = b'{"EventType":0,', b'"OrchestrationInstance":'
-    instance = first + msgspec.json.encode(event.orchestration_instance)
-    return b"{" + instance + b',"EventType":0' + text[len(kind) + len(instance) :]
+    match event:
+        case ExecutionStarted(orchestration_instance=value):
+            return _led_by(b"OrchestrationInstance", msgspec.json.encode(value), text)
+        case GenericEvent(data=value):
+            return _led_by(b"Data", msgspec.json.encode(value), text)
+    return text
+
+
+def _led_by(name: bytes, value: bytes, text: bytes) -> bytes:
+    """The object with its second member, which has this name and value, moved before the first."""
+    first, _, rest = text[1:].partition(b",")
+    member = b'"' + name + b'":' + value
+    return b"{" + member + b"," + first + rest[len(member) :]
 
 
 def request(episode: Episode, history: EncodedHistory, http_sleep_ms: int) -> str:

@@ -11,11 +11,14 @@ from typing import Any
 
 import msgspec
 
+_ESCAPED = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Letters that the real host's encoder escapes although JSON does not ask for it."""
+
 
 def compact(text: str | bytes | msgspec.Raw) -> str:
     """The same JSON value without blanks and superfluous escapes; text that is not strict JSON is returned unchanged."""
     try:
-        return msgspec.json.encode(msgspec.json.decode(text)).decode()
+        return msgspec.json.encode(msgspec.json.decode(text)).decode().translate(_ESCAPED)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
 
