@@ -12,7 +12,7 @@ HOST = Path(__file__).parent.parent / "host"
 LAYERS = """
 timestamps timespans jsonc errors clock metadata invocation retries
 settings identity windows_zones zones date_formats configuration host_json settings_files
-schedule expressions durable
+schedule expressions function_rules durable
 storage
 taskhub.protocol taskhub.sqlite taskhub.azure
 dialects
@@ -27,7 +27,7 @@ cli pytest_plugin
 """
 
 ORDER = {name: (row, column) for row, line in enumerate(LAYERS.strip().splitlines()) for column, name in enumerate(line.split())}
-PURE = {"schedule", "expressions", "durable"}
+PURE = {"schedule", "expressions", "function_rules", "durable"}
 IMPURE_MODULES = {"asyncio", "socket", "threading", "subprocess", "sqlite3", "time", "random", "os", "pathlib", "http", "urllib"}
 
 

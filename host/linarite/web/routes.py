@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from linarite.errors import AppError
+from linarite.function_rules import name_order
 from linarite.metadata import Function
 from linarite.web.templates import Template, request_path
 
@@ -113,11 +114,6 @@ def route_table(functions: Iterable[Function], prefix: str = "api") -> RouteTabl
     }
     others = [route for route, own in zip(routes, literals, strict=True) if own is None]
     return RouteTable(tuple(routes), errors, depth, grouped, others)
-
-
-def name_order(function: Function) -> str:
-    """Sort key of functions: by name, in any case, as .NET's ordinal comparison has it (`_` after letters)."""
-    return function.name.upper()
 
 
 def full_route(function: Function, prefix: str) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from linarite import jsonc
+from linarite.function_rules import name_order
 from linarite.metadata import Function
 from linarite.web.admin.call import Call, Refused, route
 from linarite.web.reply import Reply, as_json, empty, text
-from linarite.web.routes import full_route, name_order
+from linarite.web.routes import full_route
 from linarite.web.site import Site
 
 _READ_ONLY = "linarite does not change an app's files. Edit them in its folder; a saved change is loaded at once."

@@ -1,0 +1,90 @@
+"""A site out of an app that was loaded: which functions are served, which have errors, what the outside is told.
+
+Source: functions-host section 1.9 (which mistake stops what).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from linarite import function_rules
+from linarite.errors import AppError
+from linarite.settings import AppSettings, HostSettings
+from linarite.web.routes import route_table
+from linarite.web.site import Site
+from linarite.workers.protocol import IndexedApp, LoadFailure
+
+_startup = logging.getLogger("Host.Startup")
+_routes = logging.getLogger("Microsoft.Azure.WebJobs.Script.WebHost.WebScriptHostHttpRoutesManager")
+log = logging.getLogger(__name__)
+
+_NO_FUNCTIONS = (
+    "No job functions found. Try making your job classes and methods public. If you're using binding extensions (e.g. Azure Storage, "
+    "ServiceBus, Timers, etc.) make sure you've called the registration method for the extension(s) in your startup code."
+)
+
+
+def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings) -> Site:
+    """The site of an app. Mistakes of the app's are in it: in its state and errors, or with the functions they belong to."""
+    disabled = [function.name for function in app.functions if settings.disables(function.name)]
+    found = {failure.function_name: (failure_text(failure),) for failure in app.function_failures}
+    errors = [] if app.failure is None else [failure_text(app.failure)]
+    try:
+        checked = function_rules.check(app.functions, host.functions, disabled)
+        table = route_table(checked.runnable, host.http.route_prefix)
+    except AppError as error:
+        return Site(state="Error", errors=[str(error)], functions=app.functions, function_errors=found, host=host, settings=settings)
+    conflicts = {name: (error,) for name, error in table.errors.items()}
+    return Site(
+        errors=errors,
+        functions=checked.functions,
+        function_errors={**found, **checked.errors, **conflicts},
+        disabled=checked.disabled,
+        routes=table,
+        host=host,
+        settings=settings,
+    )
+
+
+def broken_site(error: AppError, host: HostSettings, settings: AppSettings) -> Site:
+    """The site of an app whose settings cannot be used."""
+    return Site(state="Error", errors=[str(error)], host=host, settings=settings)
+
+
+def announce(site: Site) -> None:
+    """Log what a site serves and what is wrong with it, as the Functions host does when it has started."""
+    if site.state == "Error":
+        for error in site.errors:
+            _startup.error("%s", error)
+        return
+    if not site.functions:
+        _startup.info("0 functions loaded")
+    if not site.functions and not site.errors:
+        _startup.warning("%s", _NO_FUNCTIONS)
+    _routes.info("%s", site.routes.listing())
+    for warning in site.routes.warnings():
+        log.warning("%s", warning)
+    for error in site.errors:
+        _startup.error("%s\nNone of the app's functions is loaded. On Azure every route would answer 404, with no visible error.", error)
+    for name, errors in site.function_errors.items():
+        for error in errors:
+            _startup.error("The '%s' function is in error: %s", name, error)
+    for name in sorted(site.disabled, key=str.upper):
+        _startup.info("Function 'Functions.%s' is disabled", name)
+
+
+def failure_text(failure: LoadFailure) -> str:
+    """Why an app, or a function of it, could not be loaded: place, error, line and caret, the app's own frames."""
+    place = f"{failure.source}: " if failure.source else ""
+    lines = [f"{place}{failure.type_name}: {failure.message}", *_excerpt(failure)]
+    if failure.traceback:
+        lines += ["Traceback (most recent call last):", failure.traceback.rstrip()]
+    return "\n".join(lines)
+
+
+def _excerpt(failure: LoadFailure) -> Sequence[str]:
+    if not failure.text:
+        return ()
+    line = failure.text.replace("\t", " ")
+    return (f"    {line}", f"    {' ' * (failure.caret - 1)}^") if failure.caret > 0 else (f"    {line}",)
