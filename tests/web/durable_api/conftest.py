@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from linarite.clock import ManualClock
+from linarite.dialects.names import DurableFunctions
 from linarite.errors import HubUnavailable
+from linarite.metadata import Binding, Function
 from linarite.settings import DurableSettings
 from linarite.taskhub.protocol import HubClient
 from linarite.web.durable_api.app import PUBLIC_PATH, RPC_PATH, DurableApi
@@ -17,6 +19,12 @@ from linarite.web.durable_api.urls import Webhook
 from tests.web.durable_api.hub_double import HubDouble
 
 WEBHOOK = Webhook(base_url=f"http://localhost:7071{PUBLIC_PATH}", hub="Shop", key_query="code=k")
+
+
+def entity(name: str) -> Function:
+    """An entity function."""
+    trigger = Binding(name="context", type="entityTrigger", direction="in", raw={})
+    return Function(id=name, name=name, bindings=(trigger,), script_file="", entry_point="", directory="", def_name=name)
 
 
 @dataclass
@@ -35,7 +43,7 @@ class Doors:
             webhook=lambda: WEBHOOK,
             settings=self.settings,
             hubs=self._find,
-            entities=lambda: self.entities,
+            functions=lambda: DurableFunctions(map(entity, self.entities), resolve=str),
             is_disabled=lambda name: name in self.disabled,
             clock=self.clock,
         )

@@ -19,7 +19,16 @@ from starlette.types import Receive, Scope, Send
 
 from linarite.errors import LinariteError
 from linarite.web.durable_api import entities, instances, orchestrations, restarts
-from linarite.web.durable_api.answers import FAILURE, OPERATION_EXCEPTION, Refused, argument_error, empty, failure
+from linarite.web.durable_api.answers import (
+    ARGUMENT_ERROR,
+    ARGUMENT_EXCEPTION,
+    FAILURE,
+    OPERATION_EXCEPTION,
+    Refused,
+    argument_error,
+    empty,
+    failure,
+)
 from linarite.web.durable_api.call import Call, DurableHost, origin, raw_path
 from linarite.web.durable_api.urls import Webhook
 
@@ -117,7 +126,7 @@ class DurableApi:
 
     def _elsewhere(self, request: Request) -> Response:
         if raw_path(request) == "/":
-            return argument_error(f"Nothing is here; paths begin with {self._base_path}/.")
+            return failure(400, ARGUMENT_ERROR, f"Nothing is here; paths begin with {self._base_path}/.", ARGUMENT_EXCEPTION)
         return empty(404)
 
     def _webhook(self, request: Request) -> Webhook:

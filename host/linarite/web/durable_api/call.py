@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from linarite.clock import Clock
+from linarite.dialects.names import DurableFunctions
 from linarite.settings import DurableSettings
 from linarite.taskhub.protocol import HubClient
 from linarite.timestamps import Timestamp, timestamp
@@ -36,14 +37,14 @@ class HubLookup(Protocol):
 class DurableHost:
     """What the API needs of its host.
 
-    `webhook`: the public door and the app's own hub, as they are now. `entities`: names of the app's entity functions. `is_disabled`:
-    whether an orchestrator is switched off by an app setting.
+    `webhook`: the public door and the app's own hub, as they are now. `functions`: the app's, as they are now. `is_disabled`: whether a
+    function is switched off by an app setting.
     """
 
     webhook: Callable[[], Webhook]
     settings: DurableSettings
     hubs: HubLookup
-    entities: Callable[[], Sequence[str]]
+    functions: Callable[[], DurableFunctions]
     is_disabled: Callable[[str], bool]
     clock: Clock
 

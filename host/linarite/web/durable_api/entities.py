@@ -84,12 +84,9 @@ def _check(call: Call, name: str, key: str) -> None:
         raise Refused(error(400, "Invalid entity id: entity name must not be a null or empty string. (Parameter 'entityName')"))
     if has_forbidden(key):
         raise Refused(error(400, "entityKey (Parameter 'Entity keys must not contain /, \\, #, ?, or control characters.')"))
-    known = call.host.entities()
-    if name.lower() not in (entity.lower() for entity in known):
-        names = ", ".join(f"'{entity}'" for entity in known)
-        known_text = f"The following are the known entity functions: {names}." if known else "No entity functions are currently registered!"
-        sentence = f"The function '{name.lower()}' doesn't exist, is disabled, or is not an entity function. Additional info: {known_text}"
-        raise Refused(error(400, sentence))
+    functions = call.host.functions()
+    if functions.get("entity", name) is None:
+        raise Refused(error(400, functions.unknown("entity", name.lower())))
 
 
 def _entity_id(name: str, key: str) -> str:
