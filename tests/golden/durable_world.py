@@ -55,7 +55,7 @@ class EmbeddedWorld:
         self.clock = ManualClock()
         self.hub = SqliteHub(None, self.clock)
         self._others: dict[tuple[str | None, str | None], SqliteHub] = {}
-        host = DurableHost(
+        self.host = DurableHost(
             webhook=lambda: Webhook(base_url=f"http://localhost:7071{PUBLIC_PATH}", hub="Ext319", key_query="code=testkey"),
             settings=DurableSettings(),
             hubs=self._find,
@@ -63,8 +63,8 @@ class EmbeddedWorld:
             is_disabled=lambda _: False,
             clock=self.clock,
         )
-        rpc = DurableApi(host, RPC_PATH)
-        self._doors = {"public": DurableApi(host, PUBLIC_PATH), "rpc": rpc, "rpc-root": rpc}
+        rpc = DurableApi(self.host, RPC_PATH)
+        self._doors = {"public": DurableApi(self.host, PUBLIC_PATH), "rpc": rpc, "rpc-root": rpc}
 
     async def ask(self, via: str, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         """Ask a door; time goes on only for a request that waits for its instance."""
