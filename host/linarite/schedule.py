@@ -239,8 +239,13 @@ def occurrence_text(moment: datetime, zone: tzinfo) -> str:
     if zone.utcoffset(None) == timedelta(0):
         return universal
     local = moment.astimezone(zone)
+    return f"{local:%m/%d/%Y %H:%M:%S}{offset_text(local)} ({universal})"
+
+
+def offset_text(local: datetime) -> str:
+    """How far the time's zone is from UTC, e.g. `+05:30`."""
     offset = local.strftime("%z")
-    return f"{local:%m/%d/%Y %H:%M:%S}{offset[:3]}:{offset[3:5]} ({universal})"
+    return f"{offset[:3]}:{offset[3:5]}"
 
 
 def _at_least(values: tuple[int, ...], least: int) -> int | None:

@@ -1,8 +1,11 @@
-"""The port between the host and whatever watches a source."""
+"""The ports between the host and whatever watches a source: what it is asked, and whom it calls."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+from linarite.invocation import Datum, InvocationResult
+from linarite.metadata import Function
 
 
 class Listener(Protocol):
@@ -14,4 +17,17 @@ class Listener(Protocol):
 
     async def stop(self) -> None:
         """Stop watching; returns when what it started has drained."""
+        ...
+
+
+class Invoker(Protocol):
+    """The way in to user code."""
+
+    async def invoke(
+        self, function: Function, inputs: dict[str, Datum], trigger_metadata: dict[str, Datum], reason: str, details: str = ""
+    ) -> InvocationResult:
+        """Run a function, with retries, deadline, log lines and outputs. `details` are logged after the line that it begins.
+
+        Raises UserCodeFailed or a LinariteError, after it has been logged.
+        """
         ...
