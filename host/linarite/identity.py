@@ -60,11 +60,16 @@ def task_hub_name(configured: str | None, settings: AppSettings) -> TaskHubName:
         )
     if configured is None:
         return default
-    if not _HUB.fullmatch(name):
-        raise BadTaskHubName(
-            f"Task hub name '{name}' should contain only alphanumeric characters, start with a letter, and have length between 3 and 45."
-        )
+    if objection := hub_name_objection(name):
+        raise BadTaskHubName(objection)
     return TaskHubName(name)
+
+
+def hub_name_objection(name: str) -> str | None:
+    """Why a task hub cannot be called so, or None if it can."""
+    if _HUB.fullmatch(name):
+        return None
+    return f"Task hub name '{name}' should contain only alphanumeric characters, start with a letter, and have length between 3 and 45."
 
 
 def _expanded(configured: str, settings: AppSettings) -> str:

@@ -99,6 +99,14 @@ async def test_its_own_hub_may_be_named_too(doors: Doors, query: str) -> None:
     assert len(doors.hub.created) == 1
 
 
+@pytest.mark.parametrize("name", ["..%2F..%2Fhome", "a", "1abc", "a-b-c"])
+async def test_a_hub_that_cannot_be_is_refused(doors: Doors, name: str) -> None:
+    answer = await ask(doors.public, "GET", f"{BASE}/instances/?taskHub={name}")
+    assert answer.status == 400
+    assert "should contain only alphanumeric characters" in answer.json["ExceptionMessage"]
+    assert not doors.others
+
+
 async def test_a_connection_that_is_not_there_is_a_500_that_says_so(doors: Doors) -> None:
     answer = await ask(doors.public, "GET", f"{BASE}/instances/x?connection=Nope")
     assert answer.status == 500

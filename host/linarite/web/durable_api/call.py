@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from linarite.clock import Clock
 from linarite.dialects.names import DurableFunctions
+from linarite.identity import hub_name_objection
 from linarite.settings import DurableSettings
 from linarite.taskhub.protocol import HubClient
 from linarite.timestamps import Timestamp, timestamp
@@ -67,9 +68,11 @@ class Call:
         self.webhook = msgspec.structs.replace(webhook, **{name: value for name, value in named.items() if value and value.strip()})
 
     async def hub(self) -> HubClient:
-        """The hub that the request is about."""
+        """The hub that the request is about; refused if none can have the name it gives."""
         own = self.host.webhook()
         named = self.webhook
+        if objection := hub_name_objection(named.hub):
+            raise Refused(argument_error(objection))
         other_hub = None if named.hub.lower() == own.hub.lower() else named.hub
         other_connection = None if is_default_connection(named.connection, own.connection) else named.connection
         return await self.host.hubs(other_hub, other_connection)
