@@ -27,7 +27,6 @@ from linarite_worker.signatures import Signature
 
 DEFAULT_SCRIPT = "function_app.py"
 _SCRIPT_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_\-]*\.py")
-_INT32_MAX = 2147483647
 
 
 @dataclass(frozen=True)
@@ -105,51 +104,21 @@ def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
     source = source_of(call)
     try:
         signature = signatures.check(name, call, [signatures.declared(binding) for binding in raw], signatures.DECORATED)
-        retry = _retry(function.get_settings_dict("retry_policy"))
     except LoadError as error:
         raise LoadError(str(error), source, error.type_name) from None
     facts = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
         "name": name,
-        "bindings": [_binding_facts(binding) for binding in raw],
+        "bindings": raw,
         "script_file": script,
         "entry_point": call.__name__,
         "directory": folder,
         "def_name": call.__name__,
         "source": None if source is None else {"file": source[0], "line": source[1]},
-        "retry": retry,
+        "retry": function.get_settings_dict("retry_policy") or None,
         "is_decorated": True,
     }
     return LoadedFunction(facts["id"], name, folder, call, is_async(call), signature, facts)
-
-
-def _binding_facts(raw: dict[str, Any]) -> dict[str, Any]:
-    binding = signatures.declared(raw)
-    return {"name": binding.name, "type": binding.type, "direction": binding.direction, "raw": raw}
-
-
-def _retry(settings: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A retry policy, read as the Functions worker reads it: all that is not `fixed_delay` is exponential."""
-    if not settings:
-        return None
-    if settings["strategy"] == "fixed_delay":
-        times = {"delay_s": _seconds(settings.get("delay_interval"), 0, "delay_interval")}
-        return {"strategy": "fixedDelay", "max_retries": int(settings["max_retry_count"]), **times}
-    times = {
-        "minimum_s": _seconds(settings.get("minimum_interval"), 0, "minimum_interval"),
-        "maximum_s": _seconds(settings.get("maximum_interval"), _INT32_MAX, "maximum_interval"),
-    }
-    return {"strategy": "exponentialBackoff", "max_retries": int(settings["max_retry_count"]), **times}
-
-
-def _seconds(text: str | None, default: int, name: str) -> float:
-    if text is None:
-        return default
-    match = re.fullmatch(r"(\d\d?):(\d\d?):(\d\d?)", text)
-    if match is None or int(match[1]) > 23 or int(match[2]) > 59 or int(match[3]) > 61:
-        raise LoadError(f"{name} of a retry policy is {text!r}; it must be HH:MM:SS, less than a day.", type_name="ValueError")
-    hours, minutes, seconds = map(int, match.groups())
-    return hours * 3600 + minutes * 60 + seconds
 
 
 def source_of(function: Any) -> tuple[str, int] | None:

@@ -9,11 +9,10 @@ import asyncio
 import logging
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
-from typing import Any
 
 from linarite_worker import current, invocations, loader
 from linarite_worker.console import Console, level_of_stderr
@@ -23,7 +22,7 @@ from linarite_worker.invocations import Request
 from linarite_worker.loader import LoadedFunction
 from linarite_worker.logs import Forwarding
 
-SDKS = ("azure-functions", "azure-functions-durable")
+_SDK_INFO = re.compile(r"azure[._]functions(?P<durable>[._]durable)?-(?P<version>[^-]+)\.dist-info")
 DEFAULT_THREADS = 1000
 """As the Functions host sets PYTHON_THREADPOOL_THREAD_COUNT where an app does not; threads are made on demand."""
 
@@ -52,8 +51,8 @@ class Worker:
         """Take over logging and the standard streams. Runs on the thread of `loop`, which becomes the app's loop."""
         self._loop = loop
         current.adopt_thread()
-        self._pool = ThreadPoolExecutor(self._thread_count(), "linarite", current.adopt_thread)
         self._logging = Forwarding(self._send_line, is_shared=self._is_shared)
+        self._pool = ThreadPoolExecutor(self._thread_count(), "linarite", current.adopt_thread)
         self._capture_streams()
         self._send(frame({"op": "ready"}))
 
@@ -91,9 +90,8 @@ class Worker:
         try:
             functions = loader.load(self._folder, loader.script_name())
         except SystemExit as error:
-            return found | {
-                "failure": load_failure(RuntimeError(f"The app called sys.exit({error.code!r}) while it was loaded."), self._folder)
-            }
+            text = f"The app called sys.exit({error.code!r}) while it was being loaded."
+            return found | {"failure": load_failure(error, self._folder) | {"message": text}}
         except Exception as error:
             return found | {"failure": load_failure(error, self._folder)}
         self._functions = {function.id: function for function in functions}
@@ -162,12 +160,11 @@ class Worker:
             return DEFAULT_THREADS
 
 
-def sdk_versions() -> dict[str, Any]:
-    """Installed versions of the SDKs, by package name."""
-    found = {}
-    for name in SDKS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+def sdk_versions() -> dict[str, str]:
+    """Installed versions of the SDKs, by package name; importlib.metadata would take longer to import than all else here."""
+    found: dict[str, str] = {}
+    for folder in filter(os.path.isdir, reversed(sys.path)):
+        for entry in os.listdir(folder):
+            if match := _SDK_INFO.fullmatch(entry):
+                found["azure-functions-durable" if match["durable"] else "azure-functions"] = match["version"]
     return found

@@ -15,12 +15,15 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from linarite.clock import ManualClock
 from linarite.errors import UserCodeFailed
 from linarite.invocation import Datum, HttpResponse, InvocationResult, RetryAttempt, json_text, string
 from linarite.workers.child import ChildWorker
 from linarite.workers.in_process import InProcessWorker
+from linarite.workers.pool import WorkerPool
 from linarite.workers.protocol import IndexedApp, LogSink, WorkerChannel
 from tests.workers.calls import APPS, TIMER, Lines, function, invocation, request
+from tests.workers.calls import request as http_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,7 +38,11 @@ def child(folder: Path, sink: LogSink) -> WorkerChannel:
     return ChildWorker(Path(sys.executable), folder, os.environ, sink)
 
 
-CHANNELS: list[Callable[[Path, LogSink], WorkerChannel]] = [in_process, child]
+def pool_of_2(folder: Path, sink: LogSink) -> WorkerChannel:
+    return WorkerPool(lambda: ChildWorker(Path(sys.executable), folder, os.environ, sink), 2, ManualClock(), has_spare=False)
+
+
+CHANNELS: list[Callable[[Path, LogSink], WorkerChannel]] = [in_process, child, pool_of_2]
 
 
 @dataclasses.dataclass
@@ -45,6 +52,7 @@ class Running:
     channel: WorkerChannel
     app: IndexedApp
     lines: Lines
+    processes: int = 1
 
     async def call(self, name: str, **inputs: Datum) -> InvocationResult:
         return await self.channel.invoke(invocation(function(self.app, name), inputs))
@@ -61,7 +69,13 @@ async def worker(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     channel = request.param(APPS / "worker", lines)
     app = await channel.start()
     assert app.failure is None, app.failure
-    yield Running(channel, app, lines)
+    running = Running(channel, app, lines)
+    if request.param is pool_of_2:
+        running.processes = 2
+        seen: set[str] = set()
+        while len(seen) < 2:  # the second is ready a little later
+            seen.add(await running.returned("pid", req=http_request()))
+    yield running
     await channel.stop(5)
 
 
@@ -291,7 +305,8 @@ async def test_nothing_an_invocation_leaves_in_its_context_is_seen_by_the_next(w
 
 @pytest.mark.parametrize("name", ["meet", "meet_async"])
 async def test_200_invocations_run_at_once(worker: Running, name: str) -> None:
-    answers = await asyncio.gather(*(worker.returned(name, req=request(count="200")) for _ in range(200)))
+    count = str(200 // worker.processes)
+    answers = await asyncio.gather(*(worker.returned(name, req=request(count=count)) for _ in range(200)))
     assert answers == ["met"] * 200
 
 
@@ -301,4 +316,5 @@ async def test_cancelling_the_wait_does_not_stop_the_code(worker: Running) -> No
     held.cancel()
     with pytest.raises(asyncio.CancelledError):
         await held
-    assert await worker.returned("release", req=request()) == "ok"
+    for _ in range(worker.processes):
+        assert await worker.returned("release", req=request()) == "ok"

@@ -36,6 +36,7 @@ class ChildWorker:
         self._sink = sink
         self._arguments = tuple(arguments)
         self._early: list[LogLine] = []
+        self._abort_text = ""
         self._conversation: Conversation
         self._line: Line
         self._process: Process
@@ -49,9 +50,18 @@ class ChildWorker:
         return self._process.id
 
     @property
-    def in_flight(self) -> int:
-        """Invocations the child has not answered."""
-        return 0 if self._watch is None else self._conversation.in_flight
+    def is_alive(self) -> bool:
+        """Whether it can be asked to run something."""
+        return self._watch is not None and self._process.exit_code is None and not self._line.closed.is_set()
+
+    @property
+    def exit_text(self) -> str:
+        """How it ended, once it has."""
+        return f"{self._python} {self._abort_text or self._process.exit_text()}."
+
+    def runs(self, invocation_id: str) -> bool:
+        """Whether it has not answered this invocation, even if nobody waits for it any more."""
+        return self._conversation.runs(invocation_id)
 
     async def spawn(self, modules: Sequence[str] = ()) -> None:
         """Start the process and have it import the SDK, then `modules`, but not load the app. Raises OperatorError."""
@@ -77,11 +87,13 @@ class ChildWorker:
         if self._watch is None:
             await self.spawn()
         try:
-            return await self._conversation.load()
+            app = await self._conversation.load()
         except WorkerDied as error:
             if not self._conversation.is_ready:
                 raise self._unfit() from None
             return IndexedApp(failure=LoadFailure(type_name="WorkerDied", message=f"{error} It was loading the app.", traceback=""))
+        self._forward_output()
+        return app
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `WorkerChannel.invoke`."""
@@ -89,14 +101,15 @@ class ChildWorker:
 
     async def abort(self, invocation_id: str) -> None:
         """See `WorkerChannel.abort`. Whoever owns this worker starts another."""
+        self._abort_text = "was ended, since an invocation ran for too long"
         self._process.kill()
         await self.ended.wait()
 
-    async def stop(self, grace_s: float) -> None:
-        """See `WorkerChannel.stop`."""
+    async def stop(self, grace_s: float | None) -> None:
+        """See `WorkerChannel.stop`; None waits for the end of what is in flight, however long it takes."""
         if self._watch is None:
             return
-        if grace_s > 0:
+        if grace_s != 0:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._conversation.idle(), grace_s)
         self._line.close()
@@ -130,7 +143,7 @@ class ChildWorker:
         process.close()
         if conversation.is_ready:
             self._forward_output()
-        conversation.ended(WorkerDied(f"{self._python} {process.exit_text()}."))
+        conversation.ended(WorkerDied(self.exit_text))
         self.ended.set()
 
     def _unfit(self) -> OperatorError:

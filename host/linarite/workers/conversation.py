@@ -8,6 +8,7 @@ from collections.abc import Callable
 from linarite.errors import UserCodeFailed, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
+from linarite.workers.indexing import indexed_app
 from linarite.workers.protocol import IndexedApp, LogSink
 
 
@@ -25,10 +26,9 @@ class Conversation:
         self._end: WorkerDied | None = None
         self.is_ready = False
 
-    @property
-    def in_flight(self) -> int:
-        """Invocations the worker has not answered, whether someone still waits for them or not."""
-        return len(self._in_flight)
+    def runs(self, invocation_id: str) -> bool:
+        """Whether the worker has not answered this invocation, even if nobody waits for it any more."""
+        return invocation_id in self._in_flight
 
     async def load(self) -> IndexedApp:
         """Have the app loaded. Raises WorkerDied if the worker ends over it."""
@@ -58,7 +58,7 @@ class Conversation:
                 self.is_ready = True
             case wire.Indexed():
                 if not self._indexed.done():
-                    self._indexed.set_result(message)
+                    self._indexed.set_result(indexed_app(message))
 
     def _answer(self, invocation_id: str, answer: InvocationResult | Exception) -> None:
         waiting = self._in_flight.pop(invocation_id, None)

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from linarite.invocation import Datum, DatumKind, HttpRequest, HttpResponse, Invocation, InvocationResult
-from linarite.workers.protocol import IndexedApp, LogLine
+from linarite.metadata import SourceLine
+from linarite.workers.protocol import LoadFailure, LogLine
 
 _LENGTHS = struct.Struct("!II")
 _INLINE = 512
@@ -31,8 +32,30 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="op"):
     """The interpreter is fit for work: from here on what goes wrong is the app's."""
 
 
-class Indexed(IndexedApp, frozen=True, kw_only=True, tag="indexed", tag_field="op"):
+class IndexedFunction(msgspec.Struct, frozen=True, kw_only=True):
+    """A function as the worker found it; `bindings` and `retry` are JSON objects as the app wrote them."""
+
+    id: str
+    name: str
+    bindings: tuple[dict[str, Any], ...]
+    script_file: str
+    entry_point: str
+    directory: str
+    def_name: str
+    source: SourceLine | None
+    retry: dict[str, Any] | None
+    is_decorated: bool
+
+
+class Indexed(msgspec.Struct, frozen=True, kw_only=True, tag="indexed", tag_field="op"):
     """The app has been loaded, or not."""
+
+    functions: tuple[IndexedFunction, ...] = ()
+    failure: LoadFailure | None = None
+    function_failures: tuple[LoadFailure, ...] = ()
+    python_version: str = ""
+    sdk_versions: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
 
 
 class Line(LogLine, frozen=True, kw_only=True, tag="log", tag_field="op"):

@@ -219,3 +219,8 @@ def raw(req: func.HttpRequest) -> str:
     os.write(1, b"raw output\n")
     os.write(2, b"a raw failure\n")
     return "ok"
+
+
+@app.route(route="pid")
+def pid(req: func.HttpRequest) -> str:
+    return f"pid {os.getpid()}"

@@ -1,0 +1,145 @@
+"""Several child processes that look like one worker, and that are exchanged as a whole when the app's code has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from linarite.clock import Clock
+from linarite.errors import OperatorError, WorkerDied
+from linarite.invocation import Invocation, InvocationResult
+from linarite.workers.child import ChildWorker
+from linarite.workers.generation import Deaths, Generation
+from linarite.workers.protocol import IndexedApp
+
+log = logging.getLogger(__name__)
+
+MakeChild = Callable[[], ChildWorker]
+
+SPARE_AFTER_S = 1.0
+"""A spare child is started so long after the app has: by then the first requests have had the processor."""
+
+_DURABLE_TYPES = frozenset({"orchestrationtrigger", "activitytrigger", "entitytrigger", "durableclient"})
+_DURABLE_SDK = "azure.durable_functions"
+
+
+class WorkerPool:
+    """`count` children in turn. With `has_spare` one more waits with the SDKs imported, so that a reload takes no start of Python.
+
+    `make` gives a child that is not spawned; `reload` may bring another. Belongs to the host's loop.
+    """
+
+    def __init__(self, make: MakeChild, count: int, clock: Clock, *, has_spare: bool) -> None:
+        self._make = make
+        self._count = count
+        self._clock = clock
+        self._has_spare = has_spare
+        self._deaths = Deaths(clock, count)
+        self._current: Generation | None = None
+        self._retiring: dict[Generation, asyncio.Task[None]] = {}
+        self._spare: ChildWorker | None = None
+        self._spare_task: asyncio.Task[None] | None = None
+        self._modules: tuple[str, ...] = ()
+        self._reloading = asyncio.Lock()
+
+    @property
+    def standing_error(self) -> str | None:
+        """What is wrong for good with the children, if they die again and again."""
+        return self._deaths.standing_error
+
+    async def start(self) -> IndexedApp:
+        """See `WorkerChannel.start`. If the app cannot be loaded, `reload` tries again."""
+        return await self.reload()
+
+    async def reload(self, make: MakeChild | None = None) -> IndexedApp:
+        """Load the app's code anew, in children beside the present ones, and change over.
+
+        If it cannot be loaded the present children go on, and the result says why. Those that are replaced finish what they have.
+        `make`: from now on, say because the settings have changed.
+        """
+        async with self._reloading:
+            if make is not None:
+                self._make = make
+                await self._drop_spare()
+            self._deaths = Deaths(self._clock, self._count)
+            new = Generation(self._take, self._count, self._clock, self._deaths)
+            try:
+                app = await new.start()
+            except BaseException:
+                await new.retire(0)
+                raise
+            if app.failure is None:
+                self._change_over(new, app)
+            else:
+                await new.retire(0)
+            self._prepare_spare()
+            return app
+
+    def _change_over(self, new: Generation, app: IndexedApp) -> None:
+        old, self._current = self._current, new
+        types = {binding.type.lower() for function in app.functions for binding in function.bindings}
+        self._modules = (_DURABLE_SDK,) if types & _DURABLE_TYPES else ()
+        if old is not None:
+            task = asyncio.create_task(old.retire(None), name="retiring worker generation")
+            self._retiring[old] = task
+            task.add_done_callback(lambda _: self._retiring.pop(old, None))
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """See `WorkerChannel.invoke`."""
+        if (generation := self._current) is None:
+            raise WorkerDied("The app is not loaded.")
+        worker = await generation.worker()
+        return await worker.invoke(invocation)
+
+    async def abort(self, invocation_id: str) -> None:
+        """See `WorkerChannel.abort`."""
+        for generation in self._generations():
+            if await generation.abort(invocation_id):
+                return
+
+    def _generations(self) -> list[Generation]:
+        return [*self._retiring, *([self._current] if self._current else [])]
+
+    async def stop(self, grace_s: float) -> None:
+        """See `WorkerChannel.stop`."""
+        await self._drop_spare()
+        generations = self._generations()
+        for task in list(self._retiring.values()):
+            task.cancel()
+        self._current = None
+        await asyncio.gather(*(generation.retire(grace_s) for generation in generations))
+
+    def _take(self) -> ChildWorker:
+        """The spare, if it is fit, else a new child."""
+        spare, self._spare = self._spare, None
+        return spare if spare is not None and spare.is_alive else self._make()
+
+    def _prepare_spare(self) -> None:
+        if self._has_spare and (self._spare_task is None or self._spare_task.done()):
+            self._spare_task = asyncio.create_task(self._spawn_spare(), name="spare worker")
+
+    async def _spawn_spare(self) -> None:
+        await self._clock.sleep(SPARE_AFTER_S)
+        if self._spare is not None and self._spare.is_alive:
+            return
+        spare = self._make()
+        try:
+            await spare.spawn(self._modules)
+        except OperatorError as error:
+            log.debug("No spare worker: %s", error)
+        except BaseException:
+            await spare.stop(0)
+            raise
+        else:
+            self._spare = spare
+
+    async def _drop_spare(self) -> None:
+        if self._spare_task is not None:
+            self._spare_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._spare_task
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await spare.stop(0)
