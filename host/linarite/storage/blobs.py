@@ -76,9 +76,10 @@ class Blobs:
         blob = self._client.get_blob_client(container, name)
         await self._ask(lambda: blob.set_blob_metadata(dict(metadata), lease=lease_id), f"set metadata of blob {container}/{name}")
 
-    async def page(self, container: str, after: str | None, size: int) -> BlobPage:
+    async def page(self, container: str, after: str | None, size: int, *, prefix: str = "") -> BlobPage:
         """Up to `size` (at most 5,000) of a container's blobs in the order of their names; `after` is a page's continuation."""
-        pages = self._client.get_container_client(container).list_blobs(results_per_page=size).by_page(after)
+        client = self._client.get_container_client(container)
+        pages = client.list_blobs(prefix, include=["metadata"], results_per_page=size).by_page(after)
 
         async def read() -> BlobPage:
             blobs = {blob.name: blob_properties(blob) async for blob in await anext(pages)}
