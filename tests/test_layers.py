@@ -11,7 +11,7 @@ HOST = Path(__file__).parent.parent / "host"
 
 LAYERS = """
 timestamps timespans jsonc errors clock metadata invocation retries
-settings identity windows_zones zones date_formats configuration host_json settings_files
+settings identity windows_zones zones date_formats configuration host_json settings_files provenance
 schedule expressions function_rules durable
 storage
 taskhub.protocol taskhub.sqlite taskhub.azure

@@ -36,12 +36,14 @@ def test_values_that_are_no_texts_are_written_as_upstream_writes_them(app_folder
 
 
 def test_the_environment_wins_over_local_settings_and_those_over_the_env_file(app_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    app = read(app_folder, {"Values": {"A": "local", "B": "local"}}, "A=file\nB=file\nC=file\n", A="environment").app
+    configuration = read(app_folder, {"Values": {"A": "local", "B": "local"}}, "A=file\nB=file\nC=file\n", A="environment")
+    app = configuration.app
     assert [(app[name], app.origin(name)) for name in "ABC"] == [
         ("environment", "environment"),
         ("local", "local.settings.json:1"),
         ("file", ".env:3"),
     ]
+    assert configuration.shadowed == {"A": ("local.settings.json:1", ".env:1"), "B": (".env:2",)}
     assert caplog.messages == [
         "Skipping 'A' from local settings as it's already defined in current environment variables.",
         "Skipping 'A' from .env as it's already defined in current environment variables.",
@@ -90,7 +92,7 @@ def test_without_the_files_there_is_only_the_environment(app_folder: Path) -> No
             "local.settings.json:2: Host.LocalHttpPort is 'x'; expected a whole number from 0 to 65535.",
         ),
         ('{\n"Values": {,}}', "local.settings.json, line 2, column 12: expected a name"),
-        ("[]", "local.settings.json:1: expected an object"),
+        ("[]", "local.settings.json:1: expected an object in braces, found '[]'."),
     ],
 )
 def test_a_mistake_in_local_settings_is_named_with_its_line(app_folder: Path, text: str, message: str) -> None:

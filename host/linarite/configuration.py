@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from linarite.errors import AppError
-from linarite.jsonc import Document
+from linarite.jsonc import Document, JsonSyntaxError, parse
 from linarite.timespans import timespan
 
 T = TypeVar("T")
@@ -44,6 +45,21 @@ class Node:
     def elements(self) -> list[Node]:
         """Children in the order of an array: by number, then by name."""
         return [self.children[key] for key in sorted(self.children, key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0))]
+
+
+def read_object(path: Path, refuse: Callable[[str], AppError]) -> Document | None:
+    """The JSON object in a file, None if there is no file. `refuse` makes the error for what is wrong with it."""
+    try:
+        document = parse(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise refuse(f"{path.name} cannot be read: {error}") from None
+    except JsonSyntaxError as error:
+        raise refuse(f"{path.name}, {error}") from None
+    if not isinstance(document.value, dict):
+        raise refuse(f"{path.name}:1: expected an object in braces, found {plain_text(document.value)[:40]!r}.")
+    return document
 
 
 def tree(document: Document, file_name: str) -> Node:

@@ -24,6 +24,7 @@ from linarite.configuration import (
     leaf,
     mapping,
     override,
+    read_object,
     span_s,
     text,
     texts,
@@ -31,7 +32,7 @@ from linarite.configuration import (
     wrong,
 )
 from linarite.errors import AppError
-from linarite.jsonc import Document, JsonSyntaxError, parse
+from linarite.jsonc import Document
 from linarite.metadata import RetrySettings
 from linarite.retries import retry_policy
 from linarite.settings import (
@@ -87,18 +88,9 @@ def _origin(settings: AppSettings, name: str) -> str:
 
 
 def _document(path: Path) -> Document:
-    try:
-        content = path.read_text("utf-8-sig")
-    except FileNotFoundError:
+    document = read_object(path, lambda why: BadHostJson(f"Unable to parse host configuration file '{path}'. {why}"))
+    if document is None:
         return Document(_write(path, _CREATED), {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadHostJson(f"Unable to parse host configuration file '{path}'. It cannot be read: {error}") from None
-    try:
-        document = parse(content)
-    except JsonSyntaxError as error:
-        raise BadHostJson(f"Unable to parse host configuration file '{path}'. {NAME}, {error}") from None
-    if not isinstance(document.value, dict):
-        raise BadHostJson(f'Unable to parse host configuration file \'{path}\'. Expected an object such as {{"version": "2.0"}}.')
     if not document.value:
         return Document(_write(path, {"version": "2.0"}), {})
     _check_version(document.value.get("version"))

@@ -17,6 +17,9 @@ from linarite.metadata import RetrySettings
 
 CPUS = os.cpu_count() or 1
 
+ENVIRONMENT = "environment"
+"""Origin of a setting that the host was started with."""
+
 
 @dataclass(frozen=True, slots=True)
 class HstsSettings:
@@ -159,7 +162,7 @@ class AppSettings(Mapping[str, str]):
 
     def origin(self, name: str) -> str:
         """Where a setting that is there was found."""
-        return self._origins.get(self._names[_key(name)], "environment")
+        return self._origins.get(self._names[_key(name)], ENVIRONMENT)
 
     def flag(self, name: str) -> bool:
         """Whether the setting is `true` or `1`, in any case."""

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from linarite.configuration import Node, Reader, Row, flag, integer, plain_text, text, tree
+from linarite.configuration import Node, Reader, Row, flag, integer, plain_text, read_object, text, tree
 from linarite.errors import AppError
 from linarite.host_json import read_host_json
-from linarite.jsonc import Document, JsonSyntaxError, parse
-from linarite.settings import AppSettings, HostSettings, LocalHttpSettings
+from linarite.jsonc import Document
+from linarite.settings import ENVIRONMENT, AppSettings, HostSettings, LocalHttpSettings
 
 log = logging.getLogger(__name__)
 
 LOCAL_SETTINGS = "local.settings.json"
 DOT_ENV = ".env"
 RUNTIME = "FUNCTIONS_WORKER_RUNTIME"
-ENVIRONMENT = "AZURE_FUNCTIONS_ENVIRONMENT"
+KIND = "AZURE_FUNCTIONS_ENVIRONMENT"
 
 
 class BadSettingsFile(AppError):
@@ -33,28 +33,35 @@ class BadSettingsFile(AppError):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything that is set for an app. `rows` are the settings of host.json and of the local server that are in force."""
+    """Everything that is set for an app. `rows` are the settings of host.json and of the local server that are in force.
+
+    `shadowed`: by the name of an app setting, the places that set it too and do not count.
+    """
 
     app: AppSettings
     host: HostSettings
     local: LocalHttpSettings
     rows: tuple[Row, ...]
+    shadowed: Mapping[str, tuple[str, ...]]
 
 
 def read_settings(folder: Path, environment: Mapping[str, str]) -> Configuration:
     """Read the files of the app in `folder`. Raises AppError, whatever is wrong with them."""
     local = _local_settings(folder / LOCAL_SETTINGS)
-    values, origins = dict(environment), dict.fromkeys(environment, "environment")
+    values, origins = dict(environment), dict.fromkeys(environment, ENVIRONMENT)
+    shadowed: dict[str, tuple[str, ...]] = {}
     for name, (value, origin) in (*local.values.items(), *_dot_env(folder / DOT_ENV).items()):
-        if values.get(name) and origins[name] == "environment":
+        if name not in values or (origins[name] == ENVIRONMENT and not values[name]):
+            values[name], origins[name] = value, origin
+            continue
+        shadowed[name] = (*shadowed.get(name, ()), origin)
+        if origins[name] == ENVIRONMENT:
             place = DOT_ENV if origin.startswith(DOT_ENV) else "local settings"
             log.warning("Skipping '%s' from %s as it's already defined in current environment variables.", name, place)
-        elif name not in values or origins[name] == "environment":
-            values[name], origins[name] = value, origin
     _python_only(values, origins)
     settings = AppSettings(values, origins)
     host, rows = read_host_json(folder, settings)
-    return Configuration(settings, host, local.http, (*rows, *local.rows))
+    return Configuration(settings, host, local.http, (*rows, *local.rows), shadowed)
 
 
 def _python_only(values: dict[str, str], origins: dict[str, str]) -> None:
@@ -79,18 +86,9 @@ class _Local(NamedTuple):
 
 def _local_settings(path: Path) -> _Local:
     """What local.settings.json holds; nothing if there is none."""
-    try:
-        content = path.read_text("utf-8-sig")
-    except FileNotFoundError:
+    document = read_object(path, BadSettingsFile)
+    if document is None:
         return _Local({}, LocalHttpSettings(), [])
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettingsFile(f"{LOCAL_SETTINGS} cannot be read: {error}") from None
-    try:
-        document = parse(content)
-    except JsonSyntaxError as error:
-        raise BadSettingsFile(f"{LOCAL_SETTINGS}, {error}") from None
-    if not isinstance(document.value, dict):
-        raise BadSettingsFile(f'{LOCAL_SETTINGS}:1: expected an object such as {{"IsEncrypted": false, "Values": {{}}}}.')
     reader = Reader(tree(document, LOCAL_SETTINGS))
     return _Local({**_values(document), **_connection_strings(document)}, _local_http(reader), reader.rows)
 
@@ -205,12 +203,12 @@ def worker_environment(settings: AppSettings, folder: Path, host_name: str, user
     Nothing that the environment sets is changed; only the kind of environment is not the files' to choose.
     """
     values = dict(settings)
-    if settings.get(ENVIRONMENT) and settings.origin(ENVIRONMENT) != "environment":
-        log.warning("%s already exists with value '%s', overriding to 'Development'.", ENVIRONMENT, values.pop(ENVIRONMENT))
+    if settings.get(KIND) and settings.origin(KIND) != ENVIRONMENT:
+        log.warning("%s already exists with value '%s', overriding to 'Development'.", KIND, values.pop(KIND))
     extra = {
         "WEBSITE_HOSTNAME": host_name,
         "AzureWebJobsScriptRoot": str(folder),
-        ENVIRONMENT: "Development",
+        KIND: "Development",
         "FUNCTIONS_CORETOOLS_ENVIRONMENT": "true",
         "PYTHON_ENABLE_DEBUG_LOGGING": "1",
     }

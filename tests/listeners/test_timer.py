@@ -16,11 +16,14 @@ import pytest_asyncio
 
 from linarite.clock import ManualClock
 from linarite.errors import UserCodeFailed, WorkerDied
+from linarite.function_log import FunctionLog
 from linarite.invocation import Datum
+from linarite.invoker import Invoker
 from linarite.listeners.schedule_status import ScheduleStatus, parse_status
 from linarite.listeners.timer import TimerListener
+from linarite.metadata import RetrySettings
 from linarite.schedule import BadSchedule
-from tests.listeners.timers import MemoryMonitor, RecordingInvoker, settle, timer_function
+from tests.listeners.timers import FailingWorker, MemoryMonitor, RecordingInvoker, settle, timer_function
 
 UTC = ZoneInfo("UTC")
 LA = ZoneInfo("America/Los_Angeles")
@@ -177,7 +180,7 @@ async def test_the_first_run_is_told_what_the_real_host_tells(bench: Bench) -> N
     assert call.metadata == {"TimerTrigger": Datum("string", "11/23/2026 05:57:51")}
     assert (call.reason, call.details) == (
         "Timer fired at 2026-11-23T05:57:51.1109200+00:00",
-        "UnscheduledInvocationReason: RunOnStartup",
+        {"UnscheduledInvocationReason": "RunOnStartup"},
     )
 
 
@@ -185,7 +188,7 @@ async def test_a_run_on_startup_is_not_instead_of_the_one_that_is_due(bench: Ben
     await bench.started("0 * * * * *", runOnStartup=True)
     await bench.run_until(datetime(2026, 11, 23, 5, 58, 30, tzinfo=timezone.utc))
     assert bench.invoker.times == ["11-23 05:57:51", "11-23 05:58:00"]
-    assert bench.invoker.calls[1].details == ""
+    assert bench.invoker.calls[1].details == {}
 
 
 RECORDED = [json.loads(line) for line in RESTART.read_text("utf-8").splitlines()]
@@ -205,7 +208,7 @@ async def test_a_restart_does_what_the_real_host_did(bench: Bench, case: dict[st
     assert parse_status(json.dumps(told.pop("ScheduleStatus"))) == parse_status(json.dumps(expected.pop("ScheduleStatus")))
     assert told == expected
     assert {name: {datum.kind: datum.value} for name, datum in call.metadata.items()} == case["metadata"]
-    assert call.details == case["details"]
+    assert ", ".join(f"{name}: {value}" for name, value in call.details.items()) == case["details"]
     assert bench.monitor.statuses["tick"] == after
 
 
@@ -323,6 +326,32 @@ async def test_a_run_by_hand_is_told_the_stored_status(bench: Bench) -> None:
     }
     assert metadata == {"t": Datum("string", ""), "TimerTrigger": Datum("string", "11/23/2026 05:57:51")}
     assert (await listener.manual_trigger(None))[1] == {"TimerTrigger": Datum("string", "11/23/2026 05:57:51")}
+
+
+async def test_through_the_invoker_the_lines_are_those_of_the_runtime_and_retries_hold_the_next_run_up(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = FailingWorker(failures=2)
+    policy = RetrySettings(strategy="fixedDelay", max_retries=3, delay_s=4)
+    invoker = Invoker(worker, bench.clock, FunctionLog(), retry=policy)
+    function = timer_function("*/5 * * * * *", runOnStartup=True)
+    listener = TimerListener(function, invoker, bench.monitor, bench.clock, UTC)
+    bench.listeners.append(listener)
+    with caplog.at_level(logging.INFO, "Function.tick"):
+        await listener.start()
+        await settle()
+        await bench.run_until(datetime(2026, 11, 23, 5, 57, 59, 500000, tzinfo=timezone.utc))
+
+    first, second, third, due = (invocation.id for invocation in worker.seen)
+    began = [record.message for record in caplog.records if record.message.startswith(("Executing", "Trigger"))]
+    startup, why = "Timer fired at 2026-11-23T05:57:51.1109200+00:00", "Trigger Details: UnscheduledInvocationReason: RunOnStartup"
+    assert began == [
+        *(f"Executing 'Functions.tick' (Reason='{startup}', Id={first})", why),
+        *(f"Executing 'Functions.tick' (Reason='{startup}', Id={second})", why),
+        *(f"Executing 'Functions.tick' (Reason='{startup}', Id={third})", why),
+        f"Executing 'Functions.tick' (Reason='Timer fired at 2026-11-23T05:57:59.1109200+00:00', Id={due})",
+    ]
+    assert [invocation.retry.retry_count for invocation in worker.seen if invocation.retry] == [0, 1, 2, 0]
 
 
 def test_a_text_that_is_no_schedule_is_refused_at_once(bench: Bench) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from linarite.clock import Clock
-from linarite.errors import StorageUnavailable
-from linarite.invocation import Datum, InvocationResult
+from linarite.errors import StorageUnavailable, UserCodeFailed
+from linarite.invocation import Datum, Invocation, InvocationResult
 from linarite.listeners.schedule_status import ScheduleStatus
 from linarite.metadata import Binding, Function
+from linarite.workers.protocol import IndexedApp
 
 
 def timer_function(schedule: str, **properties: Any) -> Function:
@@ -24,10 +25,10 @@ def timer_function(schedule: str, **properties: Any) -> Function:
 @dataclass
 class Call:
     at: datetime
-    inputs: dict[str, Datum]
-    metadata: dict[str, Datum]
+    inputs: Mapping[str, Datum]
+    metadata: Mapping[str, Datum]
     reason: str
-    details: str
+    details: dict[str, str]
 
 
 @dataclass
@@ -42,9 +43,15 @@ class RecordingInvoker:
     most_at_once: int = 0
 
     async def invoke(
-        self, function: Function, inputs: dict[str, Datum], trigger_metadata: dict[str, Datum], reason: str, details: str = ""
+        self,
+        function: Function,
+        inputs: Mapping[str, Datum],
+        trigger_metadata: Mapping[str, Datum],
+        *,
+        reason: str,
+        details: Mapping[str, str] | None = None,
     ) -> InvocationResult:
-        self.calls.append(Call(self.clock.now(), inputs, trigger_metadata, reason, details))
+        self.calls.append(Call(self.clock.now(), inputs, trigger_metadata, reason, dict(details or {})))
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
         try:
@@ -78,6 +85,29 @@ class MemoryMonitor:
     def _check(self) -> None:
         if self.is_down:
             raise StorageUnavailable("Nobody answers.")
+
+
+@dataclass
+class FailingWorker:
+    """A worker in which the first `failures` runs raise."""
+
+    failures: int = 0
+    seen: list[Invocation] = field(default_factory=list)
+
+    async def start(self) -> IndexedApp:
+        return IndexedApp()
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        self.seen.append(invocation)
+        if len(self.seen) <= self.failures:
+            raise UserCodeFailed("ValueError", "not yet", "")
+        return InvocationResult()
+
+    async def abort(self, invocation_id: str) -> None:
+        pass
+
+    async def stop(self, grace_s: float) -> None:
+        pass
 
 
 async def settle() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from linarite.invocation import Datum, InvocationResult
@@ -21,12 +22,18 @@ class Listener(Protocol):
 
 
 class Invoker(Protocol):
-    """The way in to user code."""
+    """The way in to user code, as listeners use it."""
 
     async def invoke(
-        self, function: Function, inputs: dict[str, Datum], trigger_metadata: dict[str, Datum], reason: str, details: str = ""
+        self,
+        function: Function,
+        inputs: Mapping[str, Datum],
+        trigger_metadata: Mapping[str, Datum],
+        *,
+        reason: str,
+        details: Mapping[str, str] | None = None,
     ) -> InvocationResult:
-        """Run a function, with retries, deadline, log lines and outputs. `details` are logged after the line that it begins.
+        """Run a function, with retries, deadline, log lines and outputs.
 
         Raises UserCodeFailed or a LinariteError, after it has been logged.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 
 from linarite.clock import Clock
@@ -22,6 +23,7 @@ from linarite.schedule import is_too_frequent_to_monitor, occurrence_text, occur
 
 log = logging.getLogger("Host.Triggers.Timer")
 
+_WHY = "UnscheduledInvocationReason"
 _LONGEST_SLEEP_S = timedelta(days=24).total_seconds()
 
 
@@ -135,10 +137,11 @@ class TimerListener:
         if is_past_due:
             log.debug("Function '%s' is past due on startup. Executing now.", self._name)
             assert self._status.next is not None
-            await self._fire(f"IsPastDue, OriginalSchedule: {local_text(self._status.next, self._zone)}", is_past_due=True)
+            missed = local_text(self._status.next, self._zone)
+            await self._fire({_WHY: "IsPastDue", "OriginalSchedule": missed}, is_past_due=True)
         elif self._runs_on_startup:
             log.debug("Function '%s' is configured to run on startup. Executing now.", self._name)
-            await self._fire("RunOnStartup")
+            await self._fire({_WHY: "RunOnStartup"})
         while not self._stopping:
             await self._wait_until_due()
             await self._fire()
@@ -151,23 +154,22 @@ class TimerListener:
         while due is not None and (wait := (due - self._clock.now()).total_seconds()) > 0:
             await self._clock.sleep(min(wait, _LONGEST_SLEEP_S))
 
-    async def _fire(self, unscheduled: str = "", is_past_due: bool = False) -> None:
-        """Run the function once and remember it. `unscheduled` says why, if not because it is due."""
+    async def _fire(self, details: Mapping[str, str] | None = None, is_past_due: bool = False) -> None:
+        """Run the function once and remember it. `details` say why, if not because it is due."""
         self._firing = True
         started_at = self._clock.now()
         try:
-            await self._invoke(f"Timer fired at {local_text(started_at, self._zone)}", unscheduled, is_past_due)
+            await self._invoke(f"Timer fired at {local_text(started_at, self._zone)}", details, is_past_due)
             self._status = after_run(self._status, self._schedule, started_at, self._zone)
             if self._monitor:
                 await self._store(self._status)
         finally:
             self._firing = False
 
-    async def _invoke(self, reason: str, unscheduled: str, is_past_due: bool) -> None:
+    async def _invoke(self, reason: str, details: Mapping[str, str] | None, is_past_due: bool) -> None:
         value = self._value(self._status if self._monitor else None, is_past_due)
-        details = f"UnscheduledInvocationReason: {unscheduled}" if unscheduled else ""
         try:
-            await self._invoker.invoke(self._function, value, self._metadata(), reason, details)
+            await self._invoker.invoke(self._function, value, self._metadata(), reason=reason, details=details)
         except (UserCodeFailed, LinariteError):
             pass  # logged by the invoker; the schedule goes on
         except Exception:
