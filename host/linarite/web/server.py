@@ -10,6 +10,10 @@ from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http import httptools_impl
+
+for _status in range(600, 1000):  # uvicorn knows lines up to 599, and fails at others
+    httptools_impl.STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
 
 
 class WebServer:
@@ -19,10 +23,12 @@ class WebServer:
         self._config = uvicorn.Config(
             app,
             lifespan="off",
+            http=httptools_impl.HttpToolsProtocol,
             log_config=None,
             log_level="warning",
             access_log=False,
             ws="none",
+            proxy_headers=False,  # X-Forwarded-* are only headers to a function
             server_header=False,
             date_header=False,  # the app writes its own, and nothing ticks while nobody asks
             ssl_certfile=certificate,

@@ -93,7 +93,7 @@ def _config(function: Function) -> dict[str, Any]:
         return dict(jsonc.parse((Path(function.directory) / "function.json").read_text("utf-8-sig")).value)
     return {
         "name": function.name,
-        "entryPoint": function.entry_point,
+        "entryPoint": function.name,  # not the `def`'s, which the worker does not tell the Functions host
         "scriptFile": function.script_file,
         "language": "python",
         "functionDirectory": function.directory,
