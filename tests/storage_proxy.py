@@ -70,7 +70,11 @@ class StorageProxy:
         """Which requests `writes` counts."""
 
     async def start(self) -> None:
-        self._client = aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0))
+        self._client = aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0),
+            skip_auto_headers=("Content-Type", "User-Agent", "Accept", "Accept-Encoding"),  # some are signed
+        )
         self.ports = Ports(await self._listen("blob"), await self._listen("queue"), await self._listen("table"))
 
     async def _listen(self, service: Service) -> int:

@@ -21,15 +21,25 @@ from linarite.taskhub.azure import envelopes, history_rows, instance_rows
 from linarite.taskhub.azure.envelopes import Envelope
 from linarite.taskhub.azure.names import SENTINEL, row_key
 
-DATA = Path(__file__).parent / "data" / "wire"
+DATA = Path(__file__).parent / "data"
 
 
-def recorded(name: str) -> list[Any]:
-    return [json.loads(line) for line in (DATA / name).read_text("utf-8").splitlines()]
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-MESSAGES = recorded("engine-messages.jsonl") + recorded("extension-messages.jsonl")
-ROWS = recorded("engine-rows.jsonl") + recorded("extension-rows.jsonl")
+def is_cut(value: Any) -> bool:
+    """Whether a long text in it was cut when it was recorded."""
+    if isinstance(value, dict):
+        return set(value) == {"head", "length"} or any(is_cut(inner) for inner in value.values())
+    return isinstance(value, list) and any(is_cut(inner) for inner in value)
+
+
+ENGINE = [(path.stem, line) for path in sorted((DATA / "engine").glob("*.jsonl")) for line in lines(path)]
+MESSAGES = [(name, line[-1]) for name, line in ENGINE if line[0] == "send"] + lines(DATA / "wire" / "extension-messages.jsonl")
+ROWS = [(name, *line[1:]) for name, line in ENGINE if line[0] == "row"] + lines(DATA / "wire" / "extension-rows.jsonl")
+MESSAGES = [(name, text) for name, text in MESSAGES if not is_cut(text)]
+ROWS = [(name, table, row) for name, table, row in ROWS if not is_cut(row)]
 
 WRAPPERS = [(scenario, text) for scenario, text in MESSAGES if text["TaskMessage"] is None]
 ENVELOPES = [(scenario, text) for scenario, text in MESSAGES if text["TaskMessage"] is not None]

@@ -182,7 +182,8 @@ class Blobs:
         try:
             yield
         except HttpResponseError as problem:
-            status, code = problem.status_code or 0, str(getattr(problem, "error_code", None) or problem.reason or "unknown error")
+            said = getattr(problem, "error_code", None) or problem.reason or "unknown error"
+            status, code = problem.status_code or 0, str(getattr(said, "value", said))
             if status in (401, 403):
                 raise StorageUnavailable(f"{where} does not accept our key or signature ({code}). Correct the connection string.") from None
             if status >= 500:

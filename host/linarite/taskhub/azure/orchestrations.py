@@ -14,9 +14,12 @@ from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from linarite.clock import Clock
 from linarite.durable.decision import Decision
 from linarite.durable.delivery import StartVerdict, judge_start, start_is_void
+from linarite.durable.messages import TaskMessage
 from linarite.errors import HubError, HubUnavailable, WorkItemLockLost
 from linarite.taskhub.azure.background import Background
 from linarite.taskhub.azure.checkpoints import Checkpoints
@@ -167,12 +170,14 @@ class Orchestrations:
     async def _committed(self, item: OrchestrationWorkItem, base: Checkpoint, decision: Decision) -> Checkpoint | None:
         """Send and write what was decided; returns what to keep at hand for the next work item.
 
-        Nothing of an instance that is over, or that had nothing to write: a rewind by another host would go unnoticed.
+        Nothing of an instance that is over, or that had nothing to write (and may be): a rewind by another host would go unnoticed.
         """
-        await self._delivery.send_all(decision.outbound)
+        await self._delivery.send_all([_sent_by(item.lock.batch.execution_id, message) for message in decision.outbound])
         if decision.new_events:
             written = await self._checkpoints.write(item.instance_id, base, item.history, decision)
             return None if written.is_over else written.checkpoint
+        if decision.unread:
+            return base
         if decision.row is not None:
             await self._checkpoints.change_row(item.instance_id, decision.row)
         elif item.history:
@@ -218,3 +223,10 @@ class Orchestrations:
     async def close(self) -> None:
         """End what still runs."""
         await self._background.close()
+
+
+def _sent_by(execution_id: str | None, message: TaskMessage) -> TaskMessage:
+    """The message as the reference sends it: its sender is the generation the work item began with, even if another one asked for it."""
+    if message.sender is None or execution_id is None:
+        return message
+    return msgspec.structs.replace(message, sender=msgspec.structs.replace(message.sender, execution_id=execution_id))
