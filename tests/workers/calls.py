@@ -35,8 +35,12 @@ class Lines:
             for line in self.all:
                 if line.message == message:
                     return line
-            self._more.clear()
-            await self._more.wait()
+            await self.more()
+
+    async def more(self) -> None:
+        """Wait for the next line."""
+        self._more.clear()
+        await self._more.wait()
 
 
 _ids = itertools.count(1)

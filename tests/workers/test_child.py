@@ -6,6 +6,7 @@ import ast
 import asyncio
 import os
 import signal
+import socket
 import sys
 import sysconfig
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ import pytest
 from linarite.errors import OperatorError, WorkerDied
 from linarite.invocation import Datum
 from linarite.workers.child import ChildWorker
+from linarite.workers.process import Channel
 from linarite.workers.protocol import IndexedApp, LogLine
 from tests.workers.calls import APPS, Lines, function, invocation, request, write_app
 
@@ -230,3 +232,30 @@ async def test_a_thread_count_that_is_none_is_told() -> None:
     lines = Lines()
     async with running(lines=lines, PYTHON_THREADPOOL_THREAD_COUNT="many"):
         assert (await lines.until("PYTHON_THREADPOOL_THREAD_COUNT is 'many', not a number; 1000 threads are used")).level == "Warning"
+
+
+async def test_a_child_over_tcp_is_known_by_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Channel] = []
+    over_tcp = Channel.over_tcp
+
+    def open_and_intrude() -> Channel:
+        opened.append(over_tcp())
+        intruders.append(socket.create_connection(opened[0].ours.getsockname()))
+        intruders[0].sendall(b"0" * len(opened[0].token))
+        return opened[0]
+
+    intruders: list[socket.socket] = []
+    monkeypatch.setattr(Channel, "open", open_and_intrude)
+    async with running() as (worker, app):
+        assert await call(worker, app, "text") == Datum("string", "text")
+        assert await asyncio.to_thread(intruders[0].recv, 1) == b""
+        intruders[0].close()
+        assert opened[0].ours.fileno() == -1  # nobody else can call any more
+
+
+async def test_a_child_over_tcp_that_never_calls_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Channel, "open", Channel.over_tcp)
+    worker = ChildWorker(script(tmp_path, "exit 5"), APPS / "worker", os.environ, Lines())
+    with pytest.raises(OperatorError, match="exited with code 5"):
+        await worker.start()
+    await worker.stop(0)

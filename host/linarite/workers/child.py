@@ -40,7 +40,8 @@ class ChildWorker:
         self._conversation: Conversation
         self._line: Line
         self._process: Process
-        self._watch: asyncio.Task[None] | None = None
+        self._spawned: asyncio.Future[None]
+        self._life: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
         """Set when the process is gone and everyone who waited has been told."""
 
@@ -50,9 +51,13 @@ class ChildWorker:
         return self._process.id
 
     @property
+    def _is_spawned(self) -> bool:
+        return self._life is not None and self._spawned.done() and self._spawned.exception() is None
+
+    @property
     def is_alive(self) -> bool:
         """Whether it can be asked to run something."""
-        return self._watch is not None and self._process.exit_code is None and not self._line.closed.is_set()
+        return self._is_spawned and self._process.exit_code is None and not self._line.closed.is_set()
 
     @property
     def exit_text(self) -> str:
@@ -67,25 +72,17 @@ class ChildWorker:
         """Start the process and have it import the SDK, then `modules`, but not load the app. Raises OperatorError."""
         self._conversation = Conversation(self._send, self._sink)
         self._line = Line(self._conversation.received)
-        channel = Channel.open()
-        command = (str(self._python), *self._arguments, str(_SCRIPT), str(self._folder), channel.argument)
-        try:
-            self._process = await start_process(command, self._folder, self._environment, channel, self._console_line)
-        except OSError as error:
-            channel.ours.close()
-            raise OperatorError(f"{self._python} cannot be started: {error.strerror}. Choose the app's Python with --python.") from None
-        finally:
-            if channel.theirs is not None:
-                channel.theirs.close()
-        self._watch = asyncio.create_task(self._until_ended(), name=f"worker {self.process_id}")
-        await self._line.connect(channel, self._process.exited)
+        self._spawned = asyncio.get_running_loop().create_future()
+        self._life = asyncio.create_task(self._live(), name="worker process")
+        await asyncio.shield(self._spawned)
         if modules:
             self._send(wire.import_ahead(modules))
 
     async def start(self) -> IndexedApp:
         """See `WorkerChannel.start`."""
-        if self._watch is None:
+        if self._life is None:
             await self.spawn()
+        await asyncio.shield(self._spawned)
         try:
             app = await self._conversation.load()
         except WorkerDied as error:
@@ -107,13 +104,14 @@ class ChildWorker:
 
     async def stop(self, grace_s: float | None) -> None:
         """See `WorkerChannel.stop`; None waits for the end of what is in flight, however long it takes."""
-        if self._watch is None:
+        if self._life is None:
             return
+        await asyncio.wait([self._spawned])
         if grace_s != 0:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._conversation.idle(), grace_s)
         self._line.close()
-        await self._watch
+        await asyncio.shield(self._life)
 
     def _send(self, frame: bytes) -> None:
         self._line.send(frame)
@@ -130,6 +128,21 @@ class ChildWorker:
         for line in lines:
             self._sink(line)
 
+    async def _live(self) -> None:
+        """The process from its start to its end. Nobody cancels this, so that no process is left behind."""
+        channel = Channel.open()
+        command = (str(self._python), *self._arguments, str(_SCRIPT), str(self._folder), channel.argument)
+        try:
+            self._process = await start_process(command, self._folder, self._environment, channel, self._console_line)
+        except OSError as error:
+            text = f"{self._python} cannot be started: {error.strerror}. Choose the app's Python with --python."
+            self._spawned.set_exception(OperatorError(text))
+        else:
+            await self._line.connect(channel, self._process.exited)
+            self._spawned.set_result(None)
+            await self._until_ended()
+        self.ended.set()
+
     async def _until_ended(self) -> None:
         """Wait for the process or its line to end, then for the other, and tell those who wait."""
         process, line, conversation = self._process, self._line, self._conversation
@@ -139,12 +152,13 @@ class ChildWorker:
         process.kill()
         line.close()
         await asyncio.wait(waits)
-        await asyncio.wait([asyncio.ensure_future(process.output_ended.wait())], timeout=_OUTPUT_S)
+        output = asyncio.ensure_future(process.output_ended.wait())
+        await asyncio.wait([output], timeout=_OUTPUT_S)
+        output.cancel()
         process.close()
         if conversation.is_ready:
             self._forward_output()
         conversation.ended(WorkerDied(self.exit_text))
-        self.ended.set()
 
     def _unfit(self) -> OperatorError:
         said = "\n".join(line.message for line in self._early).strip()

@@ -63,6 +63,7 @@ class Generation:
         self._trouble: str | None = None
         self._is_up = False
         self._is_retiring = False
+        self._workers: set[ChildWorker] = set()
         self._places = [_Place() for _ in range(count)]
         self._first: asyncio.Future[IndexedApp] = asyncio.get_running_loop().create_future()
         self._keepers: list[asyncio.Task[None]] = []
@@ -102,8 +103,7 @@ class Generation:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        workers = [place.worker for place in self._places if place.worker is not None]
-        await asyncio.gather(*(worker.stop(grace_s) for worker in workers))
+        await asyncio.gather(*(worker.stop(grace_s) for worker in self._workers))
         if not self._first.done():
             self._first.cancel()
 
@@ -114,11 +114,8 @@ class Generation:
             if pause_s:
                 await self._clock.sleep(pause_s)
             worker = self._take()
-            try:
-                self._trouble = await self._load(worker)
-            except asyncio.CancelledError:
-                await worker.stop(0)
-                raise
+            self._workers.add(worker)
+            self._trouble = await self._load(worker)
             self._change.set()
             if self._trouble is None:
                 place.worker = worker
@@ -130,6 +127,7 @@ class Generation:
                 reason = self._trouble
                 if not self._is_up:
                     return
+            self._workers.discard(worker)
             pause_s = 0.0 if place.is_aborted else self._deaths.another(reason)
             place.is_aborted = False
 

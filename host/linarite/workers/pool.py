@@ -114,7 +114,10 @@ class WorkerPool:
     def _take(self) -> ChildWorker:
         """The spare, if it is fit, else a new child."""
         spare, self._spare = self._spare, None
-        return spare if spare is not None and spare.is_alive else self._make()
+        if spare is None or spare.ended.is_set():
+            return self._make()
+        self._prepare_spare()
+        return spare
 
     def _prepare_spare(self) -> None:
         if self._has_spare and (self._spare_task is None or self._spare_task.done()):
@@ -122,18 +125,12 @@ class WorkerPool:
 
     async def _spawn_spare(self) -> None:
         await self._clock.sleep(SPARE_AFTER_S)
-        if self._spare is not None and self._spare.is_alive:
-            return
-        spare = self._make()
-        try:
-            await spare.spawn(self._modules)
-        except OperatorError as error:
-            log.debug("No spare worker: %s", error)
-        except BaseException:
-            await spare.stop(0)
-            raise
-        else:
-            self._spare = spare
+        if self._spare is None or self._spare.ended.is_set():
+            self._spare = self._make()
+            try:
+                await self._spare.spawn(self._modules)
+            except OperatorError as error:
+                log.warning("There is no spare worker: %s", error)
 
     async def _drop_spare(self) -> None:
         if self._spare_task is not None:

@@ -32,8 +32,12 @@ class Channel:
 
     @classmethod
     def open(cls) -> Channel:
-        if sys.platform != "win32":
-            return cls(*socket.socketpair())
+        """The kind of line that this system allows."""
+        return cls.over_tcp() if sys.platform == "win32" else cls(*socket.socketpair())
+
+    @classmethod
+    def over_tcp(cls) -> Channel:
+        """A line that the child has to call, and to show the token on."""
         return cls(socket.create_server(("127.0.0.1", 0)), None, secrets.token_hex(32))
 
     @property
@@ -49,16 +53,23 @@ class Channel:
 async def start_process(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], channel: Channel, console_line: Callable[[int, str], None]
 ) -> Process:
-    """Start the child. Raises OSError if there is no such program."""
-    _, process = await asyncio.get_running_loop().subprocess_exec(
-        lambda: Process(console_line),
-        *command,
-        stdin=subprocess.DEVNULL,
-        cwd=str(folder),
-        env=channel.environment(environment),
-        pass_fds=() if channel.theirs is None else (channel.theirs.fileno(),),
-        start_new_session=True,  # Ctrl+C at the terminal is for the host, which lets its children finish what they have
-    )
+    """Start the child; its end of the channel is then its own. Raises OSError if there is no such program."""
+    try:
+        _, process = await asyncio.get_running_loop().subprocess_exec(
+            lambda: Process(console_line),
+            *command,
+            stdin=subprocess.DEVNULL,
+            cwd=str(folder),
+            env=channel.environment(environment),
+            pass_fds=() if channel.theirs is None else (channel.theirs.fileno(),),
+            start_new_session=True,  # Ctrl+C at the terminal is for the host, which lets its children finish what they have
+        )
+    except OSError:
+        channel.ours.close()
+        raise
+    finally:
+        if channel.theirs is not None:
+            channel.theirs.close()  # or the end of the child would not be the end of the line
     return process
 
 
