@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from linarite.clock import SystemClock
+from linarite.clock import Clock, SystemClock
 from linarite.errors import AppError
 from linarite.function_log import FunctionLog
 from linarite.identity import host_id
@@ -26,7 +28,9 @@ from linarite.web.auth import Doors
 from linarite.web.keys import Keys
 from linarite.web.server import WebServer
 from linarite.web.site import Drain, Site
+from linarite.workers.child import ChildWorker
 from linarite.workers.in_process import InProcessWorker
+from linarite.workers.pool import WorkerPool
 from linarite.workers.protocol import WorkerChannel
 from tests.golden.http_exchanges import DATA
 
@@ -92,19 +96,22 @@ def app_folder(name: str, where: Path, host_json: Any = None, replace: Mapping[s
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, *, environment: Mapping[str, str | None] | None = None, locked: bool = False) -> AsyncIterator[World]:
-    """Load and serve the app in a folder."""
+async def served(
+    folder: Path, *, environment: Mapping[str, str | None] | None = None, locked: bool = False, in_child: bool = False
+) -> AsyncIterator[World]:
+    """Load and serve the app in a folder; `in_child`: in a process that may die."""
     given = {name: value for name, value in {**SETTINGS, **(environment or {})}.items() if value is not None}
     clock = SystemClock()
     log = FunctionLog()
-    worker = InProcessWorker(folder, given, log.forward)
-    invoker = Invoker(worker, clock, log)
+    worker = _pool(folder, given, log, clock) if in_child else InProcessWorker(folder, given, log.forward)
+    site = await _site(folder, given, worker)
+    invoker = Invoker(worker, clock, log, timeout_s=site.host.timeout_s)
     keys = Keys(folder / ".linarite" / "secrets")
     web = Web(RecordedHost(folder, clock.now()), invoker, Doors(keys, are_locked=locked), clock)
     server = WebServer(web)
     listening = socket.create_server(("127.0.0.1", 0))
     await invoker.start()
-    web.show(await _site(folder, given, worker))
+    web.show(site)
     await server.start(listening)
     try:
         yield World(listening.getsockname()[1], folder, web, keys)
@@ -112,6 +119,11 @@ async def served(folder: Path, *, environment: Mapping[str, str | None] | None =
         await server.stop(5)
         await invoker.stop()
         await worker.stop(5)
+
+
+def _pool(folder: Path, environment: Mapping[str, str], log: FunctionLog, clock: Clock) -> WorkerPool:
+    python, whole = Path(sys.executable), {**os.environ, **environment}
+    return WorkerPool(lambda: ChildWorker(python, folder, whole, log.forward), 1, clock, has_spare=False)
 
 
 async def _site(folder: Path, environment: Mapping[str, str], worker: WorkerChannel) -> Site:

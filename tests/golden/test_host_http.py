@@ -305,8 +305,7 @@ def variants(topic: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-SLOW = ("maxConcurrent2", "maxOutstanding3")
-LATER = ("functionTimeout3s",)
+SLOW = ("maxConcurrent2", "maxOutstanding3", "functionTimeout3s")
 
 
 def variant_exchanges(topic: str, variant: str) -> list[Exchange]:
@@ -317,7 +316,7 @@ def variant_exchanges(topic: str, variant: str) -> list[Exchange]:
     ]
 
 
-@pytest.mark.parametrize("variant", [name for name in variants("hostjson-variants") if name not in (*SLOW, *LATER)])
+@pytest.mark.parametrize("variant", [name for name in variants("hostjson-variants") if name not in SLOW])
 async def test_variants_of_host_json(variant: str, tmp_path: Path) -> None:
     given = variants("hostjson-variants")[variant]
     played = variant_exchanges("hostjson-variants", variant)
@@ -328,7 +327,7 @@ async def test_variants_of_host_json(variant: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", SLOW)
+@pytest.mark.parametrize("variant", SLOW[:2])
 async def test_throttles(variant: str, tmp_path: Path) -> None:
     """Twelve calls at once; who is refused is chance."""
     given = variants("hostjson-variants")[variant]
@@ -337,6 +336,24 @@ async def test_throttles(variant: str, tmp_path: Path) -> None:
         answers = await asyncio.gather(*(ask(world.port, request_bytes(one.request), world.root) for one in played))
     assert Counter(answers) == Counter(one.answer for one in played)
     assert len(played) == 12
+
+
+@pytest.mark.slow
+async def test_a_function_that_takes_too_long(tmp_path: Path) -> None:
+    given = variants("hostjson-variants")["functionTimeout3s"]
+    played = variant_exchanges("hostjson-variants", "functionTimeout3s")
+    async with served(app_folder("var", tmp_path, given["host.json"]), in_child=True) as world:
+        report = await replay("hostjson-variants", played, world)
+    assert not report.unexplained, say(report)
+    assert report.equal == len(played) == 5
+
+
+@pytest.mark.slow
+async def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
+    async with served(app_folder("main", tmp_path), in_child=True) as world:
+        report = await replay("errors", exchanges("errors"), world)
+    assert not report.unexplained, say(report)
+    assert report.equal == 16
 
 
 FAILURE_APPS = {"broken-import": "broken", "no-functions": "none", "dup-names": "dup", "timer-no-storage": "retry"}

@@ -78,9 +78,9 @@ class Generation:
         while True:
             for _ in self._places:
                 self._next = (self._next + 1) % len(self._places)
-                worker = self._places[self._next].worker
-                if worker is not None and worker.is_alive:
-                    return worker
+                place = self._places[self._next]
+                if place.worker is not None and place.worker.is_alive and not place.is_aborted:
+                    return place.worker
             if self._trouble is not None:
                 raise WorkerDied(f"The app cannot be started again: {self._trouble}")
             self._change.clear()
