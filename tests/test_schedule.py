@@ -301,7 +301,7 @@ def test_intervals_of_a_timespan_do_not_care_about_clocks() -> None:
     ],
 )
 def test_schedules_of_less_than_a_minute_are_not_monitored(text: str, too_frequent: bool) -> None:
-    assert is_too_frequent_to_monitor(parse_schedule(text), at("2026-11-23T06:00:00.5"), UTC) is too_frequent
+    assert is_too_frequent_to_monitor(parse_schedule(text), at("2026-11-23T06:00:00.500"), UTC) is too_frequent
 
 
 def test_an_occurrence_is_listed_in_utc_or_in_local_time_with_utc_behind() -> None:

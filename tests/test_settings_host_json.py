@@ -113,7 +113,7 @@ def test_nulls_are_as_good_as_absent(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ('{"version": "2.0"', "host.json, line 1, column 18: expected ',' or '}', found the end of the file"),
-        ('["2.0"]', "host.json:1: expected an object in braces, found"),
+        ('["2.0"]', "host.json:1: expected an object in braces."),
         (
             '{"extensions": {}}',
             "The host.json file is missing the required 'version' property. See https://aka.ms/functions-hostjson for steps to migrate the "

@@ -47,8 +47,11 @@ class Node:
         return [self.children[key] for key in sorted(self.children, key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0))]
 
 
-def read_object(path: Path, refuse: Callable[[str], AppError]) -> Document | None:
-    """The JSON object in a file, None if there is no file. `refuse` makes the error for what is wrong with it."""
+def read_object(path: Path, refuse: Callable[[str], AppError], *, has_secrets: bool) -> Document | None:
+    """The JSON object in a file, None if there is no file. `refuse` makes the error for what is wrong with it.
+
+    Of a file that has secrets no line is quoted: errors are logged.
+    """
     try:
         document = parse(path.read_text("utf-8-sig"))
     except FileNotFoundError:
@@ -56,9 +59,10 @@ def read_object(path: Path, refuse: Callable[[str], AppError]) -> Document | Non
     except (OSError, UnicodeDecodeError) as error:
         raise refuse(f"{path.name} cannot be read: {error}") from None
     except JsonSyntaxError as error:
-        raise refuse(f"{path.name}, {error}") from None
+        place = f"line {error.line}, column {error.column}: {error.problem}" if has_secrets else str(error)
+        raise refuse(f"{path.name}, {place}") from None
     if not isinstance(document.value, dict):
-        raise refuse(f"{path.name}:1: expected an object in braces, found {plain_text(document.value)[:40]!r}.")
+        raise refuse(f"{path.name}:1: expected an object in braces.")
     return document
 
 

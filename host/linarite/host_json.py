@@ -88,7 +88,7 @@ def _origin(settings: AppSettings, name: str) -> str:
 
 
 def _document(path: Path) -> Document:
-    document = read_object(path, lambda why: BadHostJson(f"Unable to parse host configuration file '{path}'. {why}"))
+    document = read_object(path, lambda why: BadHostJson(f"Unable to parse host configuration file '{path}'. {why}"), has_secrets=False)
     if document is None:
         return Document(_write(path, _CREATED), {})
     if not document.value:

@@ -86,7 +86,7 @@ class _Local(NamedTuple):
 
 def _local_settings(path: Path) -> _Local:
     """What local.settings.json holds; nothing if there is none."""
-    document = read_object(path, BadSettingsFile)
+    document = read_object(path, BadSettingsFile, has_secrets=True)
     if document is None:
         return _Local({}, LocalHttpSettings(), [])
     reader = Reader(tree(document, LOCAL_SETTINGS))
@@ -98,7 +98,7 @@ def _section(document: Document, name: str) -> dict[str, Any]:
     if section is None:
         return {}
     if not isinstance(section, dict):
-        raise BadSettingsFile(f"{LOCAL_SETTINGS}:{document.lines[(name,)]}: {name} is {plain_text(section)!r}; expected an object.")
+        raise BadSettingsFile(f"{LOCAL_SETTINGS}:{document.lines[(name,)]}: {name} is no object; expected names and values in braces.")
     if section and name != "Host":
         _refuse_encrypted(document, name)
     return section

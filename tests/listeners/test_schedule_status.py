@@ -47,7 +47,7 @@ def test_the_real_host_s_status_is_read_cut_to_microseconds() -> None:
 
 
 def test_what_is_written_reads_back() -> None:
-    for status in (ScheduleStatus(None, None, None), ScheduleStatus(at("05:00:00.000001"), at("06:00:00"), at("05:00:00.5"))):
+    for status in (ScheduleStatus(None, None, None), ScheduleStatus(at("05:00:00.000001"), at("06:00:00"), at("05:00:00.500"))):
         assert parse_status(status_json(status, ZoneInfo("America/New_York"))) == status
 
 
@@ -65,7 +65,7 @@ def test_a_new_timer_has_missed_nothing() -> None:
 
 
 def test_a_run_whose_time_has_passed_was_missed() -> None:
-    status = ScheduleStatus(at("05:00:00.01"), at("06:00:00"), at("05:00:00.01"))
+    status = ScheduleStatus(at("05:00:00.010"), at("06:00:00"), at("05:00:00.010"))
     assert check_status(status, HOURLY, at("06:00:00.000001"), UTC) == Checked(status, None, is_past_due=True)
     assert check_status(status, HOURLY, at("06:00:00"), UTC) == Checked(status, None, is_past_due=False)
 
@@ -109,7 +109,7 @@ def test_a_schedule_that_never_comes_is_never_past_due() -> None:
 
 def test_after_a_run_the_next_is_reckoned_from_its_start() -> None:
     before = ScheduleStatus(None, at("05:00:00"), None)
-    started = at("05:00:00.25")
+    started = at("05:00:00.250")
     assert after_run(before, EVERY_90_S, started, UTC) == ScheduleStatus(started, started + timedelta(seconds=90), started)
 
 
