@@ -37,6 +37,9 @@ class Exchange:
     body_hex: str = ""
     note: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.scenario}:{self.index}"
+
     @property
     def content(self) -> bytes:
         return bytes.fromhex(self.body_hex) or self.body.encode()

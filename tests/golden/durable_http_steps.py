@@ -17,6 +17,9 @@ SCENARIOS = (
 AWAITED = {"api_entities": "entities are not dispatched yet"}
 """Recorded, and not played yet."""
 
+NOT_ON_AZURITE = {"event_before"}
+"""What happens before a timer is due cannot be told from what happens after it where only the number of messages is known."""
+
 _EACH_STATUS = (
     Post("orchestrators/wait/s2-running"),
     Post("orchestrators/wait/s2-susp"),

@@ -1,21 +1,30 @@
-"""Both doors over an embedded hub in memory, with a dispatcher and the recorded functions on the real SDK behind it."""
+"""Both doors over a hub, with a dispatcher and the recorded functions on the real SDK behind it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from linarite.clock import ManualClock
+from azure.storage.queue.aio import QueueServiceClient
+
+from linarite.clock import Clock, ManualClock, SystemClock
 from linarite.dialects.names import DurableFunctions
 from linarite.dispatcher import Dispatcher
+from linarite.durable.events import Status
 from linarite.errors import HubUnavailable
 from linarite.invocation import Datum, Invocation, string
 from linarite.metadata import Function
 from linarite.settings import DurableSettings
-from linarite.taskhub.protocol import HubClient, InstanceQuery
+from linarite.storage.account import Storage
+from linarite.storage.connection import account
+from linarite.taskhub.azure.hub import AzureHub
+from linarite.taskhub.azure.names import HubNames
+from linarite.taskhub.azure.timing import Timing
+from linarite.taskhub.protocol import HubClient, InstanceQuery, TaskHub
 from linarite.taskhub.sqlite.hub import SqliteHub
 from linarite.web.durable_api.app import PUBLIC_PATH, RPC_PATH, DurableApi
 from linarite.web.durable_api.call import DurableHost
@@ -48,12 +57,11 @@ class WorkerCalls:
         return None if returned is None or returned.value is None else str(returned.value)
 
 
-class EmbeddedWorld:
-    """One hub that works, and others, empty, that requests name. Time stands still until somebody waits for it."""
+class _World:
+    """Both doors over a hub that works, and over others, empty, that requests name."""
 
-    def __init__(self, functions: DurableFunctions) -> None:
-        self.clock = ManualClock()
-        self.hub = SqliteHub(None, self.clock)
+    def __init__(self, functions: DurableFunctions, hub: TaskHub, clock: Clock) -> None:
+        self._hub = hub
         self._others: dict[tuple[str | None, str | None], SqliteHub] = {}
         self.host = DurableHost(
             webhook=lambda: Webhook(base_url=f"http://localhost:7071{PUBLIC_PATH}", hub="Ext319", key_query="code=testkey"),
@@ -61,19 +69,53 @@ class EmbeddedWorld:
             hubs=self._find,
             functions=lambda: functions,
             is_disabled=lambda _: False,
-            clock=self.clock,
+            clock=clock,
         )
         rpc = DurableApi(self.host, RPC_PATH)
         self._doors = {"public": DurableApi(self.host, PUBLIC_PATH), "rpc": rpc, "rpc-root": rpc}
 
     async def ask(self, via: str, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        """Ask a door."""
+        return await ask(self._doors[via], method, url, body, headers, HOSTS[via])
+
+    async def clear(self, prefix: str) -> None:
+        """Delete all instances whose ids begin like this."""
+        page = await self._hub.instances(InstanceQuery(id_prefix=prefix or None, page_size=1000))
+        for instance in page.instances:
+            await self._hub.purge(instance.instance_id)
+
+    async def stop(self) -> None:
+        await self._hub.stop_work()
+        for hub in (self._hub, *self._others.values()):
+            await hub.stop()
+
+    async def _find(self, hub: str | None, connection: str | None) -> HubClient:
+        if hub is None and connection is None:
+            return self._hub
+        if connection is not None:
+            raise HubUnavailable(f"Unable to resolve the Azure Storage connection named '{connection}'.")
+        if (hub, connection) not in self._others:
+            other = self._others[hub, connection] = SqliteHub(None, self.host.clock)
+            await other.start()
+        return self._others[hub, connection]
+
+
+class EmbeddedWorld(_World):
+    """On an embedded hub in memory. Time stands still until somebody waits for it."""
+
+    def __init__(self, functions: DurableFunctions) -> None:
+        self._clock = ManualClock()
+        self.hub = SqliteHub(None, self._clock)
+        super().__init__(functions, self.hub, self._clock)
+
+    async def ask(self, via: str, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         """Ask a door; time goes on only for a request that waits for its instance."""
-        asking = asyncio.create_task(ask(self._doors[via], method, url, body, headers, HOSTS[via]))
+        asking = asyncio.create_task(super().ask(via, method, url, body, headers))
         while "pollingInterval=" in url and not asking.done():
             await self.hub.idle()
             await asyncio.sleep(0)
-            if self.hub.is_idle and (wake := self.clock.next_wake()) is not None:
-                self.clock.advance_to(wake)
+            if self.hub.is_idle and (wake := self._clock.next_wake()) is not None:
+                self._clock.advance_to(wake)
         return await asking
 
     async def settle(self) -> None:
@@ -82,44 +124,69 @@ class EmbeddedWorld:
 
     async def pass_time(self, seconds: float) -> None:
         """Let time go by, and what is due then happen."""
-        self.clock.advance(seconds)
+        self._clock.advance(seconds)
         await self.hub.idle()
 
+
+class AzuriteWorld(_World):
+    """On the storage emulator, in real time."""
+
+    def __init__(self, functions: DurableFunctions, connection: str) -> None:
+        self._storage = Storage(account(connection))
+        self._queues = QueueServiceClient.from_connection_string(connection)
+        self._names = HubNames("G" + uuid.uuid4().hex[:20], 4)
+        clock = SystemClock()
+        self._left_behind = 0
+        self.hub = AzureHub(self._storage, DurableSettings(), self._names.hub, "host", clock, Timing())
+        super().__init__(functions, self.hub, clock)
+
+    async def settle(self) -> None:
+        """Wait until no message waits but the starts of instances whose version this host does not run."""
+        while (waiting := await self._messages()) and waiting > self._left_behind + await self._rejected():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # nobody tells when a queue has become empty
+
     async def clear(self, prefix: str) -> None:
-        """Delete all instances whose ids begin like this."""
-        page = await self.hub.instances(InstanceQuery(id_prefix=prefix or None, page_size=1000))
-        for instance in page.instances:
-            await self.hub.purge(instance.instance_id)
+        before = await self._rejected()
+        await super().clear(prefix)
+        self._left_behind += before - await self._rejected()
+
+    async def pass_time(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     async def stop(self) -> None:
-        for hub in (self.hub, *self._others.values()):
-            await hub.stop()
+        await super().stop()
+        await self._queues.close()
+        await self._storage.close()
 
-    async def _find(self, hub: str | None, connection: str | None) -> HubClient:
-        if hub is None and connection is None:
-            return self.hub
-        if connection is not None:
-            raise HubUnavailable(f"Unable to resolve the Azure Storage connection named '{connection}'.")
-        if (hub, connection) not in self._others:
-            other = self._others[hub, connection] = SqliteHub(None, self.clock)
-            await other.start()
-        return self._others[hub, connection]
+    async def _messages(self) -> int:
+        """All there are, those that somebody holds included."""
+        counts = [
+            (await self._queues.get_queue_client(queue).get_queue_properties()).approximate_message_count or 0
+            for queue in (*self._names.control_queues, self._names.work_item_queue)
+        ]
+        return sum(counts)
+
+    async def _rejected(self) -> int:
+        page = await self.hub.instances(InstanceQuery(statuses=frozenset({Status.PENDING}), page_size=1000))
+        return sum(instance.version is not None for instance in page.instances)
+
+
+World = TypeVar("World", EmbeddedWorld, AzuriteWorld)
 
 
 @contextlib.asynccontextmanager
-async def embedded_world() -> AsyncIterator[EmbeddedWorld]:
-    """A world at work; everything is stopped at the end."""
+async def at_work(make: Callable[[DurableFunctions], World]) -> AsyncIterator[World]:
+    """A world whose functions run; everything is stopped at the end."""
     worker = InProcessWorker(APP, {}, lambda line: None)
-    functions = DurableFunctions((await worker.start()).functions, resolve=lambda name: name)
-    world = EmbeddedWorld(functions)
+    functions = DurableFunctions((await worker.start()).functions, resolve=str)
+    world = make(functions)
     await world.hub.start()
-    dispatcher = Dispatcher(world.hub, functions, WorkerCalls(worker), world.clock, DurableSettings())
+    dispatcher = Dispatcher(world.hub, functions, WorkerCalls(worker), world.host.clock, DurableSettings())
     await dispatcher.start()
     await world.hub.start_work()
     try:
         yield world
     finally:
         await dispatcher.stop()
-        await world.hub.stop_work()
         await world.stop()
         await worker.stop(0)

@@ -16,7 +16,7 @@ from azure.durable_functions.models.utils import http_utils
 from linarite.web.durable_api.rpc import RpcEndpoint
 from linarite.web.durable_api.urls import client_binding
 from tests.golden.durable_http import recorded
-from tests.golden.durable_world import embedded_world
+from tests.golden.durable_world import EmbeddedWorld, at_work
 
 Result = Any
 """Whatever a method of the SDK returns."""
@@ -49,7 +49,7 @@ DIFFERENT: dict[int, tuple[str, Result]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def results() -> AsyncIterator[list[Result]]:
     """What the calls return here, one after another, each once the one before has had its effect."""
-    async with embedded_world() as world:
+    async with at_work(EmbeddedWorld) as world:
         endpoint = RpcEndpoint(world.host, preferred_port=0)
         await endpoint.start()
         client = df.DurableOrchestrationClient(client_binding(world.host.webhook(), endpoint.base_url))
