@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -57,10 +57,6 @@ class Doors:
         if connection == "Nope":
             raise HubUnavailable("Unable to resolve the Azure Storage connection named 'Nope'.")
         return self.others.setdefault((hub, connection), HubDouble())
-
-    def with_settings(self, settings: DurableSettings) -> Doors:
-        """The same hub behind other settings."""
-        return replace(self, settings=settings)
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ class HubLookup(Protocol):
 class DurableHost:
     """What the API needs of its host.
 
-    `webhook`: the public door and the app's own hub, as they are now. `functions`: the app's, as they are now. `is_disabled`: whether a
-    function is switched off by an app setting.
+    `webhook`: the public door and the app's own hub, as they are now. `functions`: the app's, as they are now. `is_disabled`: whether the
+    orchestrator of that name is switched off by an app setting.
     """
 
     webhook: Callable[[], Webhook]

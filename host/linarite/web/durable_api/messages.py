@@ -24,7 +24,6 @@ from linarite.timestamps import Timestamp
 from linarite.web.durable_api.json_text import compact, is_json
 
 MAX_ID_LENGTH = 256
-SOURCE_TAG = "MS_DurableFunctions_SourceInstanceId"
 _FORBIDDEN = "/\\#?"
 _UNSTAMPED = "0001-01-01T00:00:00"
 
@@ -50,14 +49,17 @@ def event_message(instance_id: str, name: str, body: str, now: Timestamp) -> Tas
 
 
 def terminate_message(instance_id: str, reason: str | None, now: Timestamp) -> TaskMessage:
+    """End an instance."""
     return _to(instance_id, ExecutionTerminated(input=reason, timestamp=now))
 
 
 def suspend_message(instance_id: str, reason: str | None, now: Timestamp) -> TaskMessage:
+    """Hold an instance."""
     return _to(instance_id, ExecutionSuspended(reason=reason, timestamp=now))
 
 
 def resume_message(instance_id: str, reason: str | None, now: Timestamp) -> TaskMessage:
+    """Let an instance go on."""
     return _to(instance_id, ExecutionResumed(reason=reason, timestamp=now))
 
 

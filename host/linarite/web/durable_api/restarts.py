@@ -10,12 +10,13 @@ import uuid
 import msgspec
 from starlette.responses import Response
 
+from linarite.dialects.json_shim.requests import SOURCE_INSTANCE_TAG
 from linarite.durable.events import OrchestrationInstance
 from linarite.errors import InstanceExists
 from linarite.web.durable_api.answers import ARGUMENT_EXCEPTION, EXISTS_EXCEPTION, argument_error, error, failure
 from linarite.web.durable_api.call import Call
 from linarite.web.durable_api.json_text import shown
-from linarite.web.durable_api.messages import SOURCE_TAG, id_problem, start_message
+from linarite.web.durable_api.messages import id_problem, start_message
 from linarite.web.durable_api.orchestrations import overridable, started
 
 
@@ -46,7 +47,7 @@ async def _restarted(call: Call, source_id: str, new_id: str, version: str | Non
         detail = f"No instance with ID '{source_id}' was found. (Parameter 'instanceId')"
         return failure(400, "InstanceId does not match a valid orchestration instance.", detail, ARGUMENT_EXCEPTION)
     again = OrchestrationInstance(instance_id=new_id, execution_id=uuid.uuid4().hex)
-    tags = None if new_id == source_id else {SOURCE_TAG: source_id}
+    tags = None if new_id == source_id else {SOURCE_INSTANCE_TAG: source_id}
     message = start_message(source.name, again, _rewritten(source.input), version, call.now(), tags)
     try:
         await hub.create(message, overridable(call.host.settings))
