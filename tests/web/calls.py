@@ -87,9 +87,16 @@ def site(*functions: Function, host: HostSettings | None = None, settings: dict[
 
 
 def web(
-    shown: Site | None, folder: Path, *, calls: Calls | None = None, locked: bool = False, cors: Cors | None = None, **parts: Any
+    shown: Site | None,
+    folder: Path,
+    *,
+    calls: Calls | None = None,
+    locked: bool = False,
+    cors: Cors | None = None,
+    host: StandingHost | None = None,
+    **parts: Any,
 ) -> Web:
-    app = Web(StandingHost(), calls or Calls(), Doors(Keys(folder), are_locked=locked), ManualClock(), cors=cors, **parts)
+    app = Web(host or StandingHost(), calls or Calls(), Doors(Keys(folder), are_locked=locked), ManualClock(), cors=cors, **parts)
     if shown is not None:
         app.show(shown)
     return app

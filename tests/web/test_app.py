@@ -16,7 +16,7 @@ from linarite.settings import HostSettings, HstsSettings, HttpSettings
 from linarite.web.app import MAX_WAIT_S
 from linarite.web.cors import Cors
 from linarite.web.requests import Receive, Scope, Send
-from tests.web.calls import Calls, call, responds, site, web
+from tests.web.calls import Calls, StandingHost, call, responds, site, web
 from tests.web.functions import function, http_function
 
 HELLO = http_function("hello", "hello/{name?}")
@@ -169,11 +169,23 @@ async def test_in_state_error_everything_but_the_admin_api_is_503(tmp_path: Path
     assert (await call(app, "GET", "/admin/host/status")).json["state"] == "Error"
 
 
-async def test_an_app_that_was_taken_offline_shows_its_page_on_every_path(tmp_path: Path) -> None:
-    app = web(site(HELLO, state="Offline", offline_page=b"back soon"), tmp_path)
+async def test_an_app_that_was_taken_offline_is_503_on_every_path(tmp_path: Path) -> None:
+    app = web(site(HELLO, state="Offline"), tmp_path)
     for target in ("/", "/api/hello"):
         answered = await call(app, "GET", target)
-        assert (answered.status, answered.body) == (503, b"back soon")
+        assert (answered.status, answered.body) == (503, b"Function host is not running.")
+
+
+async def test_app_offline_htm_is_served_in_the_place_of_the_app(tmp_path: Path) -> None:
+    app = web(site(HELLO), tmp_path, host=StandingHost(folder=tmp_path))
+    page = tmp_path / "app_offline.htm"
+    page.write_text("back soon", "utf-8")
+    for target in ("/", "/api/hello", "/nosuch"):
+        answered = await call(app, "GET", target)
+        assert (answered.status, answered.header("content-type"), answered.body) == (503, "text/html", b"back soon")
+    assert (await call(app, "GET", "/admin/host/ping")).status == 200
+    page.unlink()
+    assert (await call(app, "GET", "/api/hello")).status == 200
 
 
 async def test_requests_wait_while_a_generation_is_loaded(tmp_path: Path) -> None:

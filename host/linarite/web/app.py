@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 from linarite.clock import Clock, within
 from linarite.web.auth import Doors
@@ -26,6 +28,9 @@ from linarite.web.site import HostView, Invoker, Site
 log = logging.getLogger(__name__)
 
 NOT_RUNNING = b"Function host is not running."
+OFFLINE_FILE = "app_offline.htm"
+"""While the app's folder has this file, its content is all that is served."""
+
 MAX_WAIT_S = 30.0
 """How long a request waits for a generation that is being loaded."""
 _WEBHOOKS = "/runtime/webhooks/"
@@ -55,6 +60,7 @@ class Web:
         self.cors = cors or Cors()
         self.webhooks = dict(webhooks or {})
         self.site = Site(state="Starting")
+        self._offline_file = os.fspath(host.folder / OFFLINE_FILE)
         self._invoker = invoker
         self.clock = clock
         self._functions = HttpFunctions(self.site, invoker)
@@ -105,8 +111,10 @@ class Web:
         if not self._open.is_set() and not await self._opens():
             return Reply(503, body=NOT_RUNNING)
         site, functions = self.site, self._functions
-        if site.state in ("Error", "Offline") and (site.state == "Offline" or path != "/"):
-            return Reply(503, body=site.offline_page or NOT_RUNNING)
+        if site.state == "Offline" or os.path.exists(self._offline_file):
+            return self._offline()
+        if site.state == "Error" and path != "/":
+            return Reply(503, body=NOT_RUNNING)
         if self.cors.origins and (preflight := self.cors.preflight(scope["method"], _texts(scope))) is not None:
             return preflight
         if lowered == _WEBHOOKS:
@@ -119,6 +127,12 @@ class Web:
                 refused = Reply(404)
             return refused or await functions.answer(target, values, scope, url_path, receive)
         return homepage(site) if path == "/" else Reply(404)
+
+    def _offline(self) -> Reply:
+        try:
+            return Reply(503, [(b"content-type", b"text/html")], Path(self._offline_file).read_bytes())
+        except OSError:
+            return Reply(503, body=NOT_RUNNING)
 
     async def _opens(self) -> bool:
         try:

@@ -32,6 +32,7 @@ class WebServer:
             server_header=False,
             date_header=False,  # the app writes its own, and nothing ticks while nobody asks
             ssl_certfile=certificate,
+            timeout_keep_alive=130,  # Kestrel's
         )
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None

@@ -23,7 +23,6 @@ class Site:
 
     `errors`: what keeps the app, or all of it that is decorated, from running. In state `Error` nothing but the admin API and the
     homepage answers, as on Azure. `function_errors`: what keeps single functions from running, by name; they may be in `functions` or not.
-    `offline_page`: the content of app_offline.htm, in state `Offline`.
     """
 
     state: HostState = "Running"
@@ -34,7 +33,6 @@ class Site:
     routes: RouteTable = field(default_factory=RouteTable)
     host: HostSettings = field(default_factory=HostSettings)
     settings: AppSettings = field(default_factory=lambda: AppSettings({}))
-    offline_page: bytes = b""
 
     def function(self, name: str) -> Function | None:
         """A function by name, in any case."""
