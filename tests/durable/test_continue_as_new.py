@@ -143,3 +143,11 @@ def test_late_answers_of_an_old_generation_are_dropped() -> None:
 def test_a_second_start_of_the_same_generation_is_dropped() -> None:
     history = list(run([started()], [], Answer(actions=(CallActivity(name="a"),))).decision.new_events)
     assert not run([started()], history).decision.new_events
+
+
+def test_an_event_that_came_along_with_a_late_answer_is_kept_for_the_generation_there_is() -> None:
+    late = TaskMessage(
+        event=TaskCompleted(task_scheduled_id=0, timestamp=T0), target=OrchestrationInstance(instance_id="i", execution_id="older")
+    )
+    event = to_me(EventRaised(name="e", timestamp=T0))
+    assert run([event, late, event], []).decision == Decision(execution_id="", unread=frozenset({0, 2}))

@@ -19,7 +19,6 @@ from msgspec import UNSET
 
 from linarite.dialects.json_shim import activities, answers, requests
 from linarite.durable.actions import Answer
-from linarite.durable.decision import Decision
 from linarite.durable.delivery import is_out_of_order
 from linarite.durable.events import (
     EventRaised,
@@ -32,6 +31,7 @@ from linarite.durable.events import (
 )
 from linarite.durable.instances import instance_update
 from linarite.durable.messages import TaskMessage
+from linarite.durable.plan import execution_id_of
 from linarite.durable.turn import Episode, Outcome, Reply, take_turn
 from linarite.errors import UserCodeFailed
 from linarite.settings import DurableSettings
@@ -47,6 +47,7 @@ class Stored:
     history: list[HistoryEvent] = field(default_factory=list)
     row: dict[str, Any] = field(default_factory=dict)
     solo_ids: frozenset[int] | None = None
+    solo_of: str | None = None
     encoded: requests.EncodedHistory = field(default_factory=requests.EncodedHistory)
 
     @property
@@ -72,6 +73,8 @@ class World:
         self.payloads: list[dict[str, Any]] = []
         self.documents: list[dict[str, Any]] = []
         self.ran: list[tuple[str, Any]] = []
+        self.task = ("", -1)
+        """Execution and task id of the activity that runs, or ran last."""
         self.forgets = False
         """Whether nothing is remembered of the episode before, as on a host that has just started."""
         self._ids = 0
@@ -101,15 +104,11 @@ class World:
         """Until nothing waits that could be delivered, or is due later; then to the next due time, until all is over."""
         for _ in range(limit):
             if not self.step():
-                due = min((m.due_at for m in self.waiting if m.due_at), default=None)
-                if due is None or self.step_is_futile():
+                later = [moment(m.due_at) for m in self.waiting if m.due_at and moment(m.due_at) > self.clock]
+                if not later:
                     return
-                self.clock = max(self.clock, moment(due))
+                self.clock = min(later)
         raise AssertionError("the world does not come to rest")
-
-    def step_is_futile(self) -> bool:
-        """Whether time passing can change anything."""
-        return all(m.due_at is None or moment(m.due_at) <= self.clock for m in self.waiting)
 
     def settle(self) -> None:
         """Everything that can happen without time passing."""
@@ -142,6 +141,7 @@ class World:
         assert isinstance(event, TaskScheduled)
         value = json.loads(activities.trigger_value(event.input))
         self.ran.append((event.name, value))
+        self.task = (message.target.execution_id or "", event.event_id)
         answer: HistoryEvent
         try:
             answer = activities.completed(event.event_id, json.dumps(self.activities[event.name](value)), self.now())
@@ -159,14 +159,12 @@ class World:
         if not batch:
             return False
         outcome = self.decide(stored, history, batch)
-        self.commit(stored, batch, outcome.decision, addressed)
-        stored.solo_ids = outcome.solo_ids if outcome.solo_ids is not None else stored.solo_ids
+        self.commit(stored, batch, outcome, addressed)
         return bool(outcome.decision.new_events) or len(outcome.decision.unread) < len(batch)
 
     def decide(self, stored: Stored, history: list[HistoryEvent], batch: Sequence[TaskMessage]) -> Outcome:
-        turn = take_turn(
-            history, batch, None if self.forgets else stored.solo_ids, self.now(), self.new_id, self.settings, lambda action: None
-        )
+        known = None if self.forgets or execution_id_of(history, batch) != stored.solo_of else stored.solo_ids
+        turn = take_turn(history, batch, known, self.now(), self.new_id, self.settings, lambda action: None)
         try:
             episode = next(turn)
             while True:
@@ -190,7 +188,10 @@ class World:
         self.documents.append(json.loads(text))
         return answers.answer(name, text, clock)
 
-    def commit(self, stored: Stored, batch: Sequence[TaskMessage], decision: Decision, addressed: str | None) -> None:
+    def commit(self, stored: Stored, batch: Sequence[TaskMessage], outcome: Outcome, addressed: str | None) -> None:
+        decision = outcome.decision
+        if outcome.solo_ids is not None:
+            stored.solo_ids, stored.solo_of = outcome.solo_ids, decision.execution_id
         for at, message in enumerate(batch):
             if at not in decision.unread:
                 self.waiting.remove(message)

@@ -98,7 +98,14 @@ def _started(history: Sequence[HistoryEvent]) -> ExecutionStarted | None:
 
 
 def _nobody(messages: Sequence[TaskMessage], now: Timestamp) -> Decision:
-    """No such instance: the messages go away. One that is terminated before it started has a row, which learns of it."""
+    """No such instance, or no longer such a generation: the messages go away.
+
+    Those for whichever generation is current stay if they only came along with others for one that is not. An instance that is
+    terminated before it started has a row, which learns of it.
+    """
+    general = frozenset(at for at, message in enumerate(messages) if not message.target.execution_id)
+    if len(general) < len(messages):
+        return Decision(execution_id="", unread=general)
     for message in messages:
         if isinstance(message.event, ExecutionTerminated):
             row = InstanceUpdate(

@@ -1,0 +1,170 @@
+"""Random orchestrations through the core and the real SDK, on a hub that reorders, repeats, delays and crashes."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from linarite.durable.delivery import is_out_of_order
+from linarite.durable.events import (
+    EventRaised,
+    ExecutionCompleted,
+    ExecutionResumed,
+    ExecutionStarted,
+    ExecutionSuspended,
+    HistoryEvent,
+    OrchestrationInstance,
+    Status,
+    TaskScheduled,
+)
+from linarite.durable.messages import TaskMessage
+from tests.durable.programs import Failed, events_of, meant, numbered, orchestrator, programs
+from tests.durable.world import Stored, World
+
+
+class RoughWorld(World):
+    """A hub that promises no more than hubs promise. `mishaps` is how many more times something goes wrong."""
+
+    def __init__(self, random: Random, mishaps: int) -> None:
+        self._attempts: dict[tuple[str, int], list[int]] = {}
+        super().__init__({"program": orchestrator}, {"echo": lambda n: n, "boom": self._boom, "flaky": self._flaky})
+        self.random = random
+        self.mishaps = mishaps
+        self.told: set[tuple[str, int]] = set()
+
+    def _boom(self, number: int) -> Any:
+        raise ValueError(f"boom {number}")
+
+    def _flaky(self, asked: list[int]) -> int:
+        """Fails as often as asked; an attempt that runs twice does the same both times."""
+        name, failures = asked
+        execution_id, task_id = self.task
+        attempts = self._attempts.setdefault((execution_id, name), [])
+        if task_id not in attempts:
+            attempts.append(task_id)
+        if attempts.index(task_id) < failures:
+            raise ValueError("not yet")
+        return name
+
+    def goes_wrong(self, chance: float = 0.15) -> bool:
+        if self.mishaps <= 0 or self.random.random() >= chance:
+            return False
+        self.mishaps -= 1
+        return True
+
+    def step(self) -> bool:
+        due = self.due()
+        self.random.shuffle(due)
+        if due and not isinstance(due[0].event, ExecutionSuspended | ExecutionResumed) and self.goes_wrong():
+            self.waiting.append(due[0])
+        for message in due:
+            if isinstance(message.event, TaskScheduled):
+                if not self.goes_wrong():
+                    self.waiting.remove(message)
+                self.run_activity(message)
+                return True
+            batch = self._batch(message, due)
+            if self.turn(message.target.instance_id, batch):
+                return True
+        return False
+
+    def _batch(self, first: TaskMessage, due: list[TaskMessage]) -> list[TaskMessage]:
+        """Some of the messages that could go with this one, in any order."""
+        generations = (None, first.target.execution_id or next((m.target.execution_id for m in due if _is_beside(m, first)), None))
+        mates = [m for m in due if m is not first and _is_beside(m, first) and m.target.execution_id in generations]
+        return [first, *mates[: self.random.randint(0, len(mates))]]
+
+    def turn(self, instance_id: str, batch: Any) -> bool:
+        self.forgets = self.random.random() < 0.3
+        if self.goes_wrong():
+            return self._crash(instance_id, batch)
+        return super().turn(instance_id, batch)
+
+    def _crash(self, instance_id: str, batch: list[TaskMessage]) -> bool:
+        """The host dies before history is written; what it had sent is out."""
+        stored = self.instances.setdefault(instance_id, Stored())
+        addressed = next((m.target.execution_id for m in batch if m.target.execution_id), None)
+        history = stored.history if addressed in (None, stored.execution_id) else []
+        batch = [m for m in batch if not is_out_of_order(m, history, 1)]
+        if batch:
+            sent = list(self.decide(stored, history, batch).decision.outbound)
+            self.waiting += sent[: self.random.randint(0, len(sent))]
+        return True
+
+    def commit(self, stored: Stored, batch: Any, outcome: Any, addressed: str | None) -> None:
+        super().commit(stored, batch, outcome, addressed)
+        started = next((event for event in stored.history if isinstance(event, ExecutionStarted)), None)
+        if started is not None:
+            self._raise_events_of(started)
+
+    def _raise_events_of(self, started: ExecutionStarted) -> None:
+        """Everything a generation waits for is raised once, soon after it has begun; names are its own, so none is lost."""
+        me = started.orchestration_instance
+        for name in events_of(json.loads(json.loads(started.input or ""))):
+            if ((me.execution_id or ""), name) not in self.told:
+                self.told.add((me.execution_id or "", name))
+                value = EventRaised(name=f"e{name}", input=json.dumps(f"value {name}"), timestamp=self.now())
+                self.waiting.append(TaskMessage(event=value, target=OrchestrationInstance(instance_id=me.instance_id)))
+
+
+def _is_beside(message: TaskMessage, other: TaskMessage) -> bool:
+    return message.target.instance_id == other.target.instance_id and not isinstance(message.event, TaskScheduled)
+
+
+def check(program: Any, random: Random, mishaps: int) -> None:
+    program = numbered(program)
+    world = RoughWorld(random, mishaps)
+    world.start("program", program)
+    if random.random() < 0.3:
+        hold_for_a_while(world)
+    world.run(5000)
+    try:
+        assert (world.status(), world.output()) == (Status.COMPLETED, meant(program))
+    except Failed:
+        assert world.status() is Status.FAILED
+        assert str(world.output()).startswith("Orchestrator function 'program' failed: ")
+    for stored in world.instances.values():
+        check_history(stored.history)
+
+
+def hold_for_a_while(world: RoughWorld) -> None:
+    """Suspend the instance at some moment and resume it at a later one."""
+    for _ in range(world.random.randint(0, 30)):
+        world.step()
+    world.send(ExecutionSuspended(timestamp=world.now()))
+    while any(isinstance(message.event, ExecutionSuspended) for message in world.waiting):
+        world.step()
+    for _ in range(world.random.randint(0, 30)):
+        world.step()
+    world.send(ExecutionResumed(timestamp=world.now()))
+
+
+def check_history(history: list[HistoryEvent]) -> None:
+    """Ids are given once each, without gaps, and the end comes once."""
+    ids = [event.event_id for event in history if event.event_id >= 0]
+    assert ids == list(range(len(ids)))
+    assert sum(isinstance(event, ExecutionCompleted) for event in history) <= 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(programs, st.randoms(use_true_random=False))
+def test_a_random_orchestration_ends_as_its_author_meant(program: Any, random: Random) -> None:
+    check(program, random, mishaps=0)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(programs, st.randoms(use_true_random=False))
+def test_a_random_orchestration_survives_repeats_reordering_and_crashes(program: Any, random: Random) -> None:
+    check(program, random, mishaps=8)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(programs, st.integers(0, 2**32))
+def test_a_thousand_random_orchestrations(program: Any, seed: int) -> None:
+    check(program, Random(seed), mishaps=12)
