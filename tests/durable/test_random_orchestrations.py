@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from linarite.durable.delivery import is_out_of_order
 from linarite.durable.events import (
-    EventRaised,
     ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSuspended,
     HistoryEvent,
-    OrchestrationInstance,
     Status,
     TaskScheduled,
 )
@@ -35,7 +33,6 @@ class RoughWorld(World):
         super().__init__({"program": orchestrator}, {"echo": lambda n: n, "boom": self._boom, "flaky": self._flaky})
         self.random = random
         self.mishaps = mishaps
-        self.told: set[tuple[str, int]] = set()
 
     def _boom(self, number: int) -> Any:
         raise ValueError(f"boom {number}")
@@ -98,18 +95,14 @@ class RoughWorld(World):
 
     def commit(self, stored: Stored, batch: Any, outcome: Any, addressed: str | None) -> None:
         super().commit(stored, batch, outcome, addressed)
-        started = next((event for event in stored.history if isinstance(event, ExecutionStarted)), None)
-        if started is not None:
-            self._raise_events_of(started)
+        for event in outcome.decision.new_events:
+            if isinstance(event, ExecutionStarted):
+                self._raise_events_of(event)
 
     def _raise_events_of(self, started: ExecutionStarted) -> None:
-        """Everything a generation waits for is raised once, soon after it has begun; names are its own, so none is lost."""
-        me = started.orchestration_instance
+        """Everything a generation waits for is raised once it has begun; each wait has a name of its own, so none is lost."""
         for name in events_of(json.loads(json.loads(started.input or ""))):
-            if ((me.execution_id or ""), name) not in self.told:
-                self.told.add((me.execution_id or "", name))
-                value = EventRaised(name=f"e{name}", input=json.dumps(f"value {name}"), timestamp=self.now())
-                self.waiting.append(TaskMessage(event=value, target=OrchestrationInstance(instance_id=me.instance_id)))
+            self.raise_event(f"e{name}", f"value {name}", started.orchestration_instance.instance_id)
 
 
 def _is_beside(message: TaskMessage, other: TaskMessage) -> bool:

@@ -174,6 +174,25 @@ def test_retries_in_parallel_come_out_right_even_when_their_failures_arrive_toge
         assert world.output() == [0, 1, 2, 3, "Hello x!"]
 
 
+def test_an_answer_that_takes_an_id_waits_for_the_episode_after_an_event_that_lets_code_run_on() -> None:
+    def race(context: Context) -> Steps:
+        event = context.wait_for_external_event("Go")
+        flaky = context.call_activity_with_retry("boom", df.RetryOptions(1000, 1), "x")
+        yield context.task_any([event, flaky])
+        return (yield context.call_activity("hello", "after"))
+
+    for forgets in (False, True):
+        world = World({"race": race}, {"boom": boom, "hello": hello})
+        world.forgets = forgets
+        world.start("race")
+        world.step()
+        world.raise_event("Go")
+        world.run()  # the failure arrives while the event still waits
+        assert world.output() == "Hello after!"
+        scheduled = [(type(e).__name__, e.event_id) for e in world.history() if isinstance(e, TaskScheduled | TimerCreated)]
+        assert scheduled == [("TaskScheduled", 0), ("TaskScheduled", 1), ("TimerCreated", 2)]
+
+
 def test_an_uncancelled_timer_keeps_the_instance_running_and_a_cancelled_one_does_not() -> None:
     def race(cancels: bool) -> Any:
         def code(context: Context) -> Steps:
