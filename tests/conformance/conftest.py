@@ -19,14 +19,14 @@ from tests.conformance.stage import Stage
 
 
 def sqlite_file(request: pytest.FixtureRequest) -> Stage:
-    """A file, in real time."""
+    """A file, in a time that only moves when told to."""
     folder: Path = request.getfixturevalue("tmp_path")
-    clock = SystemClock()
+    clock = ManualClock()
     return Stage(lambda: SqliteHub(folder / "hub.db", clock), clock, outlives_its_host=True)
 
 
 def sqlite_memory(request: pytest.FixtureRequest) -> Stage:
-    """Memory, in a time that only moves when told to."""
+    """Memory, likewise."""
     clock = ManualClock()
     return Stage(lambda: SqliteHub(None, clock), clock, outlives_its_host=False)
 

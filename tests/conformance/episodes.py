@@ -13,13 +13,17 @@ from linarite.durable.events import (
     EventRaised,
     ExecutionCompleted,
     ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
     HistoryEvent,
     OrchestrationInstance,
     OrchestratorCompleted,
     OrchestratorStarted,
     ParentInstance,
     Status,
+    SubOrchestrationInstanceCompleted,
     SubOrchestrationInstanceCreated,
+    SubOrchestrationInstanceFailed,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
@@ -65,6 +69,18 @@ def raised(instance_id: str, name: str, now: datetime, input: str | None = None,
     return TaskMessage(event=EventRaised(name=name, input=input, timestamp=timestamp(now)), target=target)
 
 
+def terminated(instance_id: str, reason: str, now: datetime) -> TaskMessage:
+    """Somebody wants it ended."""
+    event = ExecutionTerminated(input=reason, timestamp=timestamp(now))
+    return TaskMessage(event=event, target=OrchestrationInstance(instance_id=instance_id))
+
+
+def suspended(instance_id: str, reason: str, now: datetime) -> TaskMessage:
+    """Somebody wants it to pause."""
+    event = ExecutionSuspended(reason=reason, timestamp=timestamp(now))
+    return TaskMessage(event=event, target=OrchestrationInstance(instance_id=instance_id))
+
+
 def names(item: OrchestrationWorkItem) -> list[str]:
     """The names of an item's external events, in order; other messages by their kind."""
     return [m.event.name if isinstance(m.event, EventRaised) else type(m.event).__name__ for m in item.messages]
@@ -79,35 +95,51 @@ def me(item: OrchestrationWorkItem) -> OrchestrationInstance:
 def episode(
     item: OrchestrationWorkItem,
     now: datetime,
-    *asked: tuple[HistoryEvent, TaskMessage],
+    *asked: tuple[HistoryEvent, TaskMessage] | TaskMessage,
     unread: Collection[int] = (),
+    dropped: Collection[int] = (),
     custom_status: str | UnsetType | None = UNSET,
     ends: Status | None = None,
     output: str | None = None,
 ) -> Decision:
-    """One episode: what was read joins the history, then what is asked for, then, with `ends`, the completion."""
+    """One episode: what was read joins the history, then what is asked for, then, with `ends`, the completion.
+
+    `asked`: pairs of what history keeps and what is sent; a report is only sent. `dropped`: read, and kept out of history.
+    """
     at = timestamp(now)
-    read = [
-        msgspec.structs.replace(message.event, is_played=True) for position, message in enumerate(item.messages) if position not in unread
-    ]
+    kept = [message.event for position, message in enumerate(item.messages) if position not in (*unread, *dropped)]
+    read = [msgspec.structs.replace(event, is_played=True) for event in kept]
     done = [] if ends is None else [ExecutionCompleted(orchestration_status=ends, result=output, event_id=next_task_id(item), timestamp=at)]
     return Decision(
         execution_id=me(item).execution_id or "",
         new_events=(
             OrchestratorStarted(timestamp=at),
             *read,
-            *(event for event, _ in asked),
+            *(pair[0] for pair in asked if isinstance(pair, tuple)),
             *done,
             OrchestratorCompleted(timestamp=at),
         ),
-        outbound=tuple(message for _, message in asked),
+        outbound=tuple(pair[1] if isinstance(pair, tuple) else pair for pair in asked),
         custom_status=custom_status,
         unread=frozenset(unread),
     )
 
 
-def nothing(item: OrchestrationWorkItem, *, unread: Collection[int] = ()) -> Decision:
-    """The messages are consumed, and nothing else."""
+def new_generation(item: OrchestrationWorkItem, now: datetime, execution_id: str, unread: Collection[int] = ()) -> Decision:
+    """The generation that an item is about continues as new."""
+    at = timestamp(now)
+    again = OrchestrationInstance(instance_id=item.instance_id, execution_id=execution_id)
+    started = ExecutionStarted(orchestration_instance=again, name="chain", input=f'"{execution_id}"', is_played=True, timestamp=at)
+    return Decision(
+        execution_id=execution_id,
+        new_events=(OrchestratorStarted(timestamp=at), started, OrchestratorCompleted(timestamp=at)),
+        replaces_history=True,
+        unread=frozenset(unread),
+    )
+
+
+def nothing(*, unread: Collection[int] = ()) -> Decision:
+    """What was read is consumed, and that is all."""
     return Decision(execution_id="", unread=frozenset(unread))
 
 
@@ -136,6 +168,25 @@ def child(item: OrchestrationWorkItem, task_id: int, instance_id: str, now: date
     message = start(instance_id, now, f"{instance_id}-e1", parent=parent)
     created = SubOrchestrationInstanceCreated(name="chain", instance_id=instance_id, event_id=task_id, timestamp=timestamp(now))
     return created, msgspec.structs.replace(message, sender=me(item), episode=1, sender_tags={})
+
+
+def child_completed(item: OrchestrationWorkItem, now: datetime, result: str) -> TaskMessage:
+    """A child's report to its parent."""
+    parent = _parent(item)
+    event = SubOrchestrationInstanceCompleted(task_scheduled_id=parent.task_schedule_id, result=result, timestamp=timestamp(now))
+    return TaskMessage(event=event, target=parent.orchestration_instance, sender=me(item), episode=1)
+
+
+def child_failed(item: OrchestrationWorkItem, now: datetime, reason: str) -> TaskMessage:
+    """A child's report of its failure to its parent."""
+    parent = _parent(item)
+    event = SubOrchestrationInstanceFailed(task_scheduled_id=parent.task_schedule_id, reason=reason, timestamp=timestamp(now))
+    return TaskMessage(event=event, target=parent.orchestration_instance, sender=me(item), episode=1)
+
+
+def _parent(item: OrchestrationWorkItem) -> ParentInstance:
+    started = (message.event for message in item.messages)
+    return next(event.parent_instance for event in started if isinstance(event, ExecutionStarted) and event.parent_instance)
 
 
 def answer(item: ActivityWorkItem, now: datetime, result: str | None = None) -> TaskMessage:

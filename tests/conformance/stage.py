@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
-from linarite.clock import Clock, ManualClock
-from linarite.durable.events import Status
+from linarite.clock import Clock, ManualClock, SystemClock, within
+from linarite.durable.events import ExecutionStarted, Status
 from linarite.taskhub.protocol import ActivityWorkItem, OrchestrationWorkItem, TaskHub
-from tests.conformance.episodes import ANY_STATUS, episode, start
+from tests.conformance.episodes import ANY_STATUS, episode, nothing, start
 
 T = TypeVar("T")
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 """After so long in real time a wait is a failure."""
 
 
@@ -49,21 +49,28 @@ class Stage:
         """What comes of it; a manual clock is moved on, wake-up by wake-up, as long as nothing happens by itself."""
         task = asyncio.ensure_future(awaited)
         if isinstance(self.clock, ManualClock):
-            await self._move_on(self.clock, task)
-        return await asyncio.wait_for(task, PATIENCE_S)
+            await within(SystemClock(), PATIENCE_S, self._move_on(self.clock, task))
+        return await within(SystemClock(), PATIENCE_S, task)
 
     async def _move_on(self, clock: ManualClock, task: asyncio.Future[T]) -> None:
         while not task.done():
             for _ in range(3):  # what was in the file's queue before has then been seen by whoever waits for it
                 await self.hub.instance("nobody")
             wake = clock.next_wake()
-            if task.done() or wake is None:
-                return
-            clock.advance_to(wake)
+            if wake is not None and not task.done():
+                clock.advance_to(wake)
 
     async def item(self) -> OrchestrationWorkItem:
         """The next orchestration work item, however long it takes."""
         return await self.until(self.hub.next_orchestration())
+
+    async def item_with_a_start(self) -> OrchestrationWorkItem:
+        """The next item in which somebody is there or begins; what is addressed to nobody is consumed."""
+        while True:
+            item = await self.item()
+            if item.history or any(isinstance(message.event, ExecutionStarted) for message in item.messages):
+                return item
+            await self.hub.commit(item, nothing())
 
     async def activity(self) -> ActivityWorkItem:
         """The next activity work item, however long it takes."""

@@ -34,12 +34,15 @@ class Mailbox:
     deliveries: int = 0
 
     def batch(self, checkpoint: Checkpoint | None) -> list[StoredMessage]:
-        """The first message and those behind it for the same generation; a message that names none is for the one before it."""
-        current = checkpoint.execution_id if checkpoint and checkpoint.chunks else None
-        generation = self.messages[0].execution_id or current
+        """The first message and those behind it that address the same generation.
+
+        A message that names none is for the current one; where there is none yet, for that of the first message, which may begin it.
+        """
+        first = self.messages[0].execution_id
+        current = checkpoint.execution_id if checkpoint and checkpoint.chunks else first
         batch: list[StoredMessage] = []
         for stored in self.messages:
-            if stored.execution_id and stored.execution_id != generation:
+            if (stored.execution_id or current) != (first or current):
                 break
             batch.append(stored)
         return batch

@@ -48,15 +48,15 @@ class Line(Generic[T]):
             try:
                 await taker
             except asyncio.CancelledError:
-                if taker.cancelled():
+                if not taker.cancelled():
+                    self._wake_one()  # woken and cancelled at once: someone else may have it
+                elif taker in self._takers:
                     self._takers.remove(taker)
-                elif self._things:  # woken and cancelled at once: someone else may have it
-                    self._wake_one()
                 raise
         return self._things.popleft()
 
     def _wake_one(self) -> None:
-        while self._is_open and self._takers:
+        while self._is_open and self._things and self._takers:
             taker = self._takers.popleft()
             if not taker.done():
                 taker.set_result(None)
