@@ -89,7 +89,7 @@ def _receive(stream: IO[bytes], worker: Worker, loop: asyncio.AbstractEventLoop)
                 case "import":
                     loop.call_soon_threadsafe(_import_ahead, header["modules"])
                 case "load":
-                    loop.call_soon_threadsafe(worker.load)
+                    loop.call_soon_threadsafe(worker.load, header)
     except ConnectionError:
         pass
     except BaseException:

@@ -52,11 +52,16 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith((_HERE, "<frozen importlib"))
 
 
+def type_name(error: BaseException) -> str:
+    """An exception's name, as its author knows it."""
+    return error.type_name if isinstance(error, LoadError) else type(error).__name__
+
+
 def load_failure(error: BaseException, folder: str, function_name: str = "") -> dict[str, Any]:
     """Fields of a `LoadFailure`: type, message, the app's own frames, and the line to look at."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of_app(frame.filename, folder)]
     failure: dict[str, Any] = {
-        "type_name": error.type_name if isinstance(error, LoadError) else type(error).__name__,
+        "type_name": type_name(error),
         "message": str(error),
         "traceback": "".join(traceback.format_list(frames)),
         "function_name": function_name,

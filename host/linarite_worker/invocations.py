@@ -11,7 +11,7 @@ from typing import Any
 from linarite_worker.context import Context, Out
 from linarite_worker.converters import decode, encode, takes_metadata
 from linarite_worker.datums import BodyReader, from_wire, to_wire
-from linarite_worker.failures import stack_text
+from linarite_worker.failures import stack_text, type_name
 from linarite_worker.frames import Header, frame
 from linarite_worker.loader import LoadedFunction
 
@@ -65,7 +65,7 @@ def success(request: Request, given: dict[str, Any], value: Any) -> bytes:
 
 def failure(request: Request, error: BaseException) -> bytes:
     """The frame of a failure."""
-    header = {"op": "failed", "id": request.id, "type_name": type(error).__name__, "message": _text(error), "stack": stack_text(error)}
+    header = {"op": "failed", "id": request.id, "type_name": type_name(error), "message": _text(error), "stack": stack_text(error)}
     return frame({name: value.encode(errors="backslashreplace").decode() for name, value in header.items()})
 
 

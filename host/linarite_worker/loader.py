@@ -8,12 +8,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import os
-import re
 import sys
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,13 +23,10 @@ from linarite_worker.converters import is_async
 from linarite_worker.failures import LoadError
 from linarite_worker.signatures import Signature
 
-DEFAULT_SCRIPT = "function_app.py"
-_SCRIPT_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_\-]*\.py")
-
 
 @dataclass(frozen=True)
 class LoadedFunction:
-    """One function, ready to be called; `facts` is what the host is told of it."""
+    """One function, ready to be called; `facts` is what the host is told of one that it does not know yet."""
 
     id: str
     name: str
@@ -39,23 +34,12 @@ class LoadedFunction:
     call: Callable[..., Any]
     is_async: bool
     signature: Signature
-    facts: dict[str, Any]
-
-
-def script_name() -> str:
-    """File name of the app's script, from its settings. Raises LoadError if it is none."""
-    name = os.environ.get("PYTHON_SCRIPT_FILE_NAME") or DEFAULT_SCRIPT
-    if not _SCRIPT_NAME.fullmatch(name):
-        raise LoadError(
-            f"Invalid file name: {name} (PYTHON_SCRIPT_FILE_NAME). It must be a Python file of letters, digits, _ and -, such as main.py.",
-            type_name="InvalidFileNameError",
-        )
-    return name
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def load(folder: str, script: str) -> list[LoadedFunction]:
     """The functions of a decorated app. Whatever is wrong with the app is raised."""
-    module = _import(script)
+    module = imported(Path(script).stem)
     app = _app_of(module, script)
     try:
         functions = app.get_functions()
@@ -64,9 +48,10 @@ def load(folder: str, script: str) -> list[LoadedFunction]:
     return [_loaded(function, folder, script) for function in functions]
 
 
-def _import(script: str) -> ModuleType:
+def imported(name: str) -> ModuleType:
+    """A module of the app. An import that fails gets the Functions worker's hint."""
     try:
-        return importlib.import_module(Path(script).stem)
+        return importlib.import_module(name)
     except ImportError as error:
         error.msg = (
             f"{error.msg} Cannot find module. Please check the requirements.txt file for the missing module. "
@@ -116,7 +101,6 @@ def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
         "def_name": call.__name__,
         "source": None if source is None else {"file": source[0], "line": source[1]},
         "retry": function.get_settings_dict("retry_policy") or None,
-        "is_decorated": True,
     }
     return LoadedFunction(facts["id"], name, folder, call, is_async(call), signature, facts)
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from linarite_worker import current, invocations, loader
+from linarite_worker import current, function_json, invocations, loader
 from linarite_worker.console import Console, level_of_stderr
 from linarite_worker.failures import load_failure
 from linarite_worker.frames import Header, frame
@@ -81,21 +81,36 @@ class Worker:
             sys.stderr = err.original
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def load(self) -> None:
-        """Load the app and tell the host what it found. Runs on the loop's thread, inside the running loop, as app code may expect."""
-        self._send(frame({"op": "indexed", **self._index()}))
+    def load(self, header: Header) -> None:
+        """Load what the host asks for and tell it what came of it. Runs in the running loop, as app code may expect.
 
-    def _index(self) -> Header:
-        found: Header = {"python_version": platform.python_version(), "sdk_versions": sdk_versions()}
+        Either the functions that function.json files declare, or else what the app's script decorates.
+        """
+        declared = header["functions"]
+        found = self._index(header["script"]) if declared is None else self._load_declared(declared)
+        self._send(frame({"op": "indexed", "python_version": platform.python_version(), "sdk_versions": sdk_versions(), **found}))
+
+    def _index(self, script: str) -> Header:
         try:
-            functions = loader.load(self._folder, loader.script_name())
+            functions = loader.load(self._folder, script)
         except SystemExit as error:
             text = f"The app called sys.exit({error.code!r}) while it was being loaded."
-            return found | {"failure": load_failure(error, self._folder) | {"message": text}}
+            return {"failure": load_failure(error, self._folder) | {"message": text}}
         except Exception as error:
-            return found | {"failure": load_failure(error, self._folder)}
+            return {"failure": load_failure(error, self._folder)}
         self._functions = {function.id: function for function in functions}
-        return found | {"functions": [function.facts for function in functions]}
+        return {"functions": [function.facts for function in functions]}
+
+    def _load_declared(self, declared: list[Header]) -> Header:
+        failures = []
+        for one in declared:
+            try:
+                function = function_json.load(self._folder, one)
+            except (Exception, SystemExit) as error:
+                failures.append(load_failure(error, self._folder, one["name"]))
+                function = function_json.broken(one, error)
+            self._functions[function.id] = function
+        return {"function_failures": failures}
 
     def invoke(self, header: Header, body: bytes) -> None:
         """Start an invocation; its frame is sent when it ends. Any thread may call this."""

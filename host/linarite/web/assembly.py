@@ -77,7 +77,8 @@ def announce(site: Site) -> None:
 def failure_text(failure: LoadFailure) -> str:
     """Why an app, or a function of it, could not be loaded: place, error, line and caret, the app's own frames."""
     place = f"{failure.source}: " if failure.source else ""
-    lines = [f"{place}{failure.type_name}: {failure.message}", *_excerpt(failure)]
+    kind = f"{failure.type_name}: " if failure.type_name else ""
+    lines = [f"{place}{kind}{failure.message}", *_excerpt(failure)]
     if failure.traceback:
         lines += ["Traceback (most recent call last):", failure.traceback.rstrip()]
     return "\n".join(lines)

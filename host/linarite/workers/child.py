@@ -15,6 +15,7 @@ from linarite.errors import OperatorError, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
 from linarite.workers.conversation import Conversation
+from linarite.workers.function_json import declarations
 from linarite.workers.process import Channel, Line, Process, start_process
 from linarite.workers.protocol import IndexedApp, LoadFailure, LogLine, LogSink
 from linarite_worker.console import level_of_stderr
@@ -84,7 +85,7 @@ class ChildWorker:
             await self.spawn()
         await asyncio.shield(self._spawned)
         try:
-            app = await self._conversation.load()
+            app = await self._conversation.load(declarations(self._folder, self._environment))
         except WorkerDied as error:
             if not self._conversation.is_ready:
                 raise self._unfit() from None

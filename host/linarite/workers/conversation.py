@@ -8,6 +8,7 @@ from collections.abc import Callable
 from linarite.errors import UserCodeFailed, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
+from linarite.workers.function_json import Declarations
 from linarite.workers.indexing import indexed_app
 from linarite.workers.protocol import IndexedApp, LogSink
 
@@ -25,14 +26,16 @@ class Conversation:
         self._idle.set()
         self._end: WorkerDied | None = None
         self.is_ready = False
+        self._declared = Declarations("", ())
 
     def runs(self, invocation_id: str) -> bool:
         """Whether the worker has not answered this invocation, even if nobody waits for it any more."""
         return invocation_id in self._in_flight
 
-    async def load(self) -> IndexedApp:
+    async def load(self, declared: Declarations) -> IndexedApp:
         """Have the app loaded. Raises WorkerDied if the worker ends over it."""
-        self._send(wire.load())
+        self._declared = declared
+        self._send(wire.load(declared.script, declared.functions))
         return await asyncio.shield(self._indexed)
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
@@ -58,7 +61,7 @@ class Conversation:
                 self.is_ready = True
             case wire.Indexed():
                 if not self._indexed.done():
-                    self._indexed.set_result(indexed_app(message))
+                    self._indexed.set_result(indexed_app(message, self._declared))
 
     def _answer(self, invocation_id: str, answer: InvocationResult | Exception) -> None:
         waiting = self._in_flight.pop(invocation_id, None)

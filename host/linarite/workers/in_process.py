@@ -19,6 +19,7 @@ from linarite.errors import InternalError, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
 from linarite.workers.conversation import Conversation
+from linarite.workers.function_json import declarations
 from linarite.workers.protocol import IndexedApp, LogSink
 from linarite_worker import frames
 from linarite_worker.worker import Worker
@@ -49,7 +50,7 @@ class InProcessWorker:
         self._worker = Worker(str(self._folder), self._from_worker, self._end, is_shared=True)
         self._world.enter()
         self._thread.start()
-        return await self._conversation.load()
+        return await self._conversation.load(declarations(self._folder, os.environ))
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `WorkerChannel.invoke`."""
@@ -96,7 +97,7 @@ class InProcessWorker:
             if header["op"] == "invoke":
                 self._worker.invoke(header, body)
             else:
-                self._app_loop.call_soon_threadsafe(self._worker.load)
+                self._app_loop.call_soon_threadsafe(self._worker.load, header)
 
     def _from_worker(self, frame: bytes) -> None:
         with contextlib.suppress(RuntimeError):  # the host's loop is closed: a thread of the app has outlived it

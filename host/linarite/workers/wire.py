@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from linarite.invocation import Datum, DatumKind, HttpRequest, HttpResponse, Invocation, InvocationResult
-from linarite.metadata import SourceLine
+from linarite.metadata import Function, SourceLine
 from linarite.workers.protocol import LoadFailure, LogLine
 
 _LENGTHS = struct.Struct("!II")
@@ -33,7 +33,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="op"):
 
 
 class IndexedFunction(msgspec.Struct, frozen=True, kw_only=True):
-    """A function as the worker found it; `bindings` and `retry` are JSON objects as the app wrote them."""
+    """A decorated function as the worker found it; `bindings` and `retry` are JSON objects as the app wrote them."""
 
     id: str
     name: str
@@ -44,7 +44,6 @@ class IndexedFunction(msgspec.Struct, frozen=True, kw_only=True):
     def_name: str
     source: SourceLine | None
     retry: dict[str, Any] | None
-    is_decorated: bool
 
 
 class Indexed(msgspec.Struct, frozen=True, kw_only=True, tag="indexed", tag_field="op"):
@@ -53,9 +52,8 @@ class Indexed(msgspec.Struct, frozen=True, kw_only=True, tag="indexed", tag_fiel
     functions: tuple[IndexedFunction, ...] = ()
     failure: LoadFailure | None = None
     function_failures: tuple[LoadFailure, ...] = ()
-    python_version: str = ""
-    sdk_versions: dict[str, str] = {}
-    warnings: tuple[str, ...] = ()
+    python_version: str
+    sdk_versions: dict[str, str]
 
 
 class Line(LogLine, frozen=True, kw_only=True, tag="log", tag_field="op"):
@@ -84,9 +82,21 @@ Message = Ready | Indexed | Line | Result | Failed
 _decode_message = msgspec.json.Decoder(Message).decode
 
 
-def load() -> bytes:
-    """Tells the worker to load its app."""
-    return _frame({"op": "load"}, [])
+def load(script: str, declared: Sequence[Function] | None) -> bytes:
+    """Tells the worker to load its app: these functions of function.json files, or with None what the app's script decorates."""
+    functions = None if declared is None else [_declared(function) for function in declared]
+    return _frame({"op": "load", "script": script, "functions": functions}, [])
+
+
+def _declared(function: Function) -> dict[str, Any]:
+    return {
+        "id": function.id,
+        "name": function.name,
+        "directory": function.directory,
+        "script_file": function.script_file,
+        "entry_point": function.entry_point,
+        "bindings": [binding.raw for binding in function.bindings],
+    }
 
 
 def import_ahead(modules: Sequence[str]) -> bytes:
