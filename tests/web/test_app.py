@@ -333,6 +333,8 @@ async def test_any_origin(tmp_path: Path, credentials: bool, origin: str) -> Non
         ("http://localhost:3000", (), True),
         (PAGE, (PAGE,), False),
         (PAGE, ("*",), False),
+        ("http://127.0.0.1:7071", (), False),
+        ("http://127.0.0.1:3000", (), True),
     ],
 )
 async def test_management_endpoints_refuse_pages_of_other_origins(
@@ -340,6 +342,26 @@ async def test_management_endpoints_refuse_pages_of_other_origins(
 ) -> None:
     app = web(site(), tmp_path, webhooks={"durabletask": hook}, cors=Cors(allowed))
     answered = await call(app, "GET", target, {"origin": origin} if origin else {})
+    assert (answered.status == 403) is refused
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed", "refused"),
+    [
+        ({"host": "evil.example:7071", "origin": "http://evil.example:7071"}, (), True),
+        ({"host": "evil.example:7071", "sec-fetch-site": "same-origin"}, (), True),
+        ({"host": "evil.example:7071", "sec-fetch-site": "same-origin"}, ("https://evil.example:7071",), False),
+        ({"host": "evil.example:7071"}, (), False),
+        ({"host": "localhost:7071", "sec-fetch-site": "none"}, (), False),
+        ({"host": "192.168.1.5:7071", "sec-fetch-site": "same-origin"}, (), False),
+        ({"host": "[fe80::1]:7071", "origin": "http://[fe80::1]:7071"}, (), False),
+        ({"host": "devbox:7071", "origin": "http://devbox:7071"}, (), False),
+    ],
+)
+async def test_a_page_that_has_named_itself_after_this_machine_is_refused(
+    tmp_path: Path, headers: dict[str, str], allowed: tuple[str, ...], refused: bool
+) -> None:
+    answered = await call(web(site(), tmp_path, cors=Cors(allowed)), "GET", "/admin/host/status", headers)
     assert (answered.status == 403) is refused
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from linarite.clock import Clock, within
 from linarite.web.auth import Doors
-from linarite.web.cors import Cors
+from linarite.web.cors import LOOPBACK, Cors, host_name
 from linarite.web.functions import HttpFunctions
 from linarite.web.homepage import homepage
 from linarite.web.paths import InvalidPath, canonical
@@ -34,7 +34,6 @@ OFFLINE_FILE = "app_offline.htm"
 MAX_WAIT_S = 30.0
 """How long a request waits for a generation that is being loaded."""
 _WEBHOOKS = "/runtime/webhooks/"
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -193,9 +192,8 @@ class Web:
     def _hsts(self, scope: Scope) -> Headers:
         """Not for this machine's own names: browsers would remember it for whatever else listens here."""
         hsts = self.site.host.http.hsts
-        host = _texts(scope).get("host", "").rpartition("]")[2]
-        name = _texts(scope).get("host", "").removesuffix(host) + host.partition(":")[0]
-        if name.lower() in (*_LOOPBACK, *(excluded.lower() for excluded in hsts.excluded_hosts)):
+        name = host_name(_texts(scope).get("host", ""))
+        if name.lower() in (*LOOPBACK, *(excluded.lower() for excluded in hsts.excluded_hosts)):
             return []
         value = f"max-age={hsts.max_age_s}" + "; includeSubDomains" * hsts.include_sub_domains + "; preload" * hsts.preload
         return [(b"strict-transport-security", value.encode())]
@@ -208,6 +206,8 @@ def _texts(scope: Scope) -> dict[str, str]:
 
 def _foreign(headers: Mapping[str, str]) -> Reply:
     log.warning(
-        "A page of %s tried to reach a management endpoint and was refused. Start with --cors to allow its origin.", headers["origin"]
+        "A page of %s tried to reach a management endpoint at %s and was refused. Start with --cors to allow its origin.",
+        headers.get("origin", "an unknown origin"),
+        headers.get("host"),
     )
     return Reply(403)

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from linarite.web.reply import Headers, Reply
 
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""This machine's own names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cors:
@@ -46,8 +49,35 @@ class Cors:
         return [*headers, (b"access-control-allow-credentials", b"true")] if self.credentials else headers
 
     def is_foreign(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request comes from a page of another origin that is not listed. Programs other than browsers name none."""
-        origin = headers.get("origin")
-        if origin is None or self.allows(origin):
+        """Whether a browser sends a request for a page that is not our own, nor of an origin that is listed.
+
+        A page may also have given its own name this machine's address (DNS rebinding), so the name in `Host` has to be one that nobody
+        else can have. Programs other than browsers are not asked.
+        """
+        origin, host = headers.get("origin"), headers.get("host", "").lower()
+        if origin is None and "sec-fetch-site" not in headers:
             return False
-        return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        if origin is not None and (self.allows(origin) or not _is_same(urlsplit(origin).netloc.lower(), host)):
+            return not self.allows(origin)
+        return not (_is_private(host) or "*" in self.origins or any(urlsplit(listed).netloc.lower() == host for listed in self.origins))
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two authorities are one; loopback has several names."""
+    return one == other or (
+        host_name(one) in LOOPBACK and host_name(other) in LOOPBACK and one.rpartition(":")[2] == other.rpartition(":")[2]
+    )
+
+
+def _is_private(host: str) -> bool:
+    """Whether a name is an address, or one that no public name server gives out."""
+    name = host_name(host).strip("[]")
+    if "." not in name or name.endswith((".local", ".localhost", ".internal")):
+        return True
+    return name.replace(".", "").isdigit()
+
+
+def host_name(authority: str) -> str:
+    """The name of an authority, without its port."""
+    bracketed, bracket, _ = authority.rpartition("]")
+    return bracketed + bracket if bracket else authority.partition(":")[0]
