@@ -123,6 +123,7 @@ def property_values(blob: BlobProperties) -> dict[str, Value]:
         "LastModified": offset_text(blob.modified_at),
         "CreatedOn": offset_text(blob.created_at or _NO_INSTANT),
         "Metadata": dict(blob.metadata or {}),
+        "IsIncrementalCopy": blob.is_incremental_copy,
         "BlobType": _BLOB_TYPES.get(blob.blob_type, 0),
         "LeaseDuration": _LEASE_DURATIONS.get(blob.lease_duration or "", 0),
         "LeaseState": _LEASE_STATES.get(blob.lease_state or "", 0),

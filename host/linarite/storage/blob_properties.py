@@ -37,6 +37,7 @@ class BlobProperties:
     access_tier_inferred: bool = False
     access_tier_changed_at: datetime | None = None
     is_encrypted: bool = False
+    is_incremental_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,5 @@ def blob_properties(sdk: SdkProperties) -> BlobProperties:
         access_tier_inferred=bool(sdk.blob_tier_inferred),
         access_tier_changed_at=sdk.blob_tier_change_time,
         is_encrypted=bool(sdk.server_encrypted),
+        is_incremental_copy=bool(sdk.copy.incremental_copy),
     )
