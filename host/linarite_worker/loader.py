@@ -94,7 +94,7 @@ def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
     facts = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
         "name": name,
-        "bindings": raw,
+        "bindings": [_as_reference(binding) if binding["name"] in signature.clients else binding for binding in raw],
         "script_file": script,
         "entry_point": call.__name__,
         "directory": folder,
@@ -103,6 +103,11 @@ def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
         "retry": function.get_settings_dict("retry_policy") or None,
     }
     return LoadedFunction(facts["id"], name, folder, call, is_async(call), signature, facts)
+
+
+def _as_reference(binding: dict[str, Any]) -> dict[str, Any]:
+    """The binding with the mark that asks the host for a reference instead of content."""
+    return {**binding, "properties": {**binding.get("properties", {}), "SupportsDeferredBinding": True}}
 
 
 def source_of(function: Any) -> tuple[str, int] | None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Union
 
 import azure.functions as func
 
+from linarite_worker.clients import ClientConverter, client_converter
 from linarite_worker.converters import Converter, GenericConverter, converter_of, has_implicit_output
 from linarite_worker.failures import LoadError
 
@@ -40,6 +41,11 @@ class Signature:
     wants_context: bool = False
     returns: Converter | None = None
     return_type: Any = None
+
+    @property
+    def clients(self) -> set[str]:
+        """Names of the inputs that are handed a client instead of content."""
+        return {name for name, converter in self.inputs.items() if isinstance(converter, ClientConverter)}
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,8 @@ class _Check:
         if name not in self._annotations:
             return None, converter_of(binding.type)
         annotation = self._annotations[name]
+        if binding.direction == "in" and (client := client_converter(binding.type, annotation)):
+            return annotation, client
         is_out = _is_out(annotation)
         pytype = self._inside_out(name, annotation) if is_out else annotation
         if not isinstance(pytype, type) and not _is_generic(pytype):
