@@ -116,6 +116,13 @@ async def test_custom_headers_are_on_every_answer_that_has_none_of_its_own(tmp_p
     assert [value for name, value in answered.headers if name == "x-c"] == ["own" if target == "/api/hello" else "1"]
 
 
+async def test_a_custom_header_that_cannot_be_sent_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = web(site(HELLO, host=HostSettings(http=HttpSettings(custom_headers={"X C": "1", "X-D": "2"}))), tmp_path)
+    answered = await call(app, "GET", "/")
+    assert [name for name, _ in answered.headers if name.startswith("x")] == ["x-d"]
+    assert "customHeaders: left out, since header name 'X C' is not a token" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("scheme", "host", "value"),
     [
@@ -281,6 +288,15 @@ async def test_an_error_of_ours_is_500_and_logged(tmp_path: Path, caplog: pytest
     app = web(site(), tmp_path, webhooks={"x": broken})
     assert (await call(app, "GET", "/runtime/webhooks/x")).status == 500
     assert "please report it" in caplog.text
+
+
+async def test_an_extension_that_breaks_off_is_not_answered_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("oops")
+
+    assert (await call(web(site(), tmp_path, webhooks={"x": broken}), "GET", "/runtime/webhooks/x")).status == 200
+    assert "broke off its answer" in caplog.text
 
 
 PAGE = "https://app.example"

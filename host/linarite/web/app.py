@@ -23,6 +23,7 @@ from linarite.web.homepage import homepage
 from linarite.web.paths import InvalidPath, canonical
 from linarite.web.reply import Headers, Reply
 from linarite.web.requests import ClientGone, Message, Receive, Scope, Send, refusal
+from linarite.web.responses import UnusableResponse, header
 from linarite.web.site import HostView, Invoker, Site
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Web:
         """Serve this generation from now on. Requests that are running stay with theirs."""
         self.site = site
         self._functions = HttpFunctions(site, self._invoker)
-        self._standing_headers = [(name.lower().encode(), value.encode()) for name, value in site.host.http.custom_headers.items()]
+        self._standing_headers = _custom_headers(site.host.http.custom_headers)
         self._open.set()
 
     def hold(self) -> None:
@@ -104,28 +105,38 @@ class Web:
             path, url_path = canonical(scope["raw_path"])
         except InvalidPath:
             return Reply(400, closes=True)
-        lowered = path[: len(_WEBHOOKS)].lower()
-        if lowered.startswith("/admin/"):
+        start = path[: len(_WEBHOOKS)].lower()
+        if start.startswith("/admin/"):
             return await self._answer_admin(path, scope, receive)
         if not self._open.is_set() and not await self._opens():
             return Reply(503, body=NOT_RUNNING)
-        site, functions = self.site, self._functions
-        if site.state == "Offline" or os.path.exists(self._offline_file):
-            return self._offline()
-        if site.state == "Error" and path != "/":
-            return Reply(503, body=NOT_RUNNING)
+        if (unavailable := self._unavailable(path)) is not None:
+            return unavailable
         if self.cors.origins and (preflight := self.cors.preflight(scope["method"], _texts(scope))) is not None:
             return preflight
-        if lowered == _WEBHOOKS:
+        if start == _WEBHOOKS:
             return await self._answer_webhook(path, scope, receive, send)
-        if (found := site.routes.find(scope["method"], path)) is not None:
-            route, values = found
-            target = functions.endpoints[route.function.id]
-            refused = self.doors.refuse_call(route.function.name, target.level, scope)
-            if refused is None and route.function.name in site.disabled and not self.doors.is_master(scope):
-                refused = Reply(404)
-            return refused or await functions.answer(target, values, scope, url_path, receive)
-        return homepage(site) if path == "/" else Reply(404)
+        return await self._answer_app(path, url_path, scope, receive)
+
+    async def _answer_app(self, path: str, url_path: str, scope: Scope, receive: Receive) -> Reply:
+        """The answer of the function whose route this is; else the homepage, or 404."""
+        site, functions = self.site, self._functions
+        found = site.routes.find(scope["method"], path)
+        if found is None:
+            return homepage(site) if path == "/" else Reply(404)
+        route, values = found
+        name, target = route.function.name, functions.endpoints[route.function.id]
+        if (refused := self.doors.refuse_call(name, target.level, scope)) is not None:
+            return refused
+        if name in site.disabled and not self.doors.is_master(scope):
+            return Reply(404)
+        return await functions.answer(target, values, scope, url_path, receive)
+
+    def _unavailable(self, path: str) -> Reply | None:
+        """503 while the app is offline or in error; of the latter the homepage tells."""
+        if self.site.state == "Offline" or os.path.exists(self._offline_file):
+            return self._offline()
+        return Reply(503, body=NOT_RUNNING) if self.site.state == "Error" and path != "/" else None
 
     def _offline(self) -> Reply:
         try:
@@ -159,7 +170,19 @@ class Web:
             return refused
         if (app := self.webhooks.get(extension)) is None:
             return Reply(404)
-        await app(scope, receive, send)
+        has_begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await app(scope, receive, watched)
+        except Exception:
+            if not has_begun:
+                raise
+            log.exception("%s broke off its answer. This is an error of linarite; please report it.", path)
         return None
 
     def _finishing(self, scope: Scope, send: Send) -> Send:
@@ -197,6 +220,16 @@ class Web:
             return []
         value = f"max-age={hsts.max_age_s}" + "; includeSubDomains" * hsts.include_sub_domains + "; preload" * hsts.preload
         return [(b"strict-transport-security", value.encode())]
+
+
+def _custom_headers(given: Mapping[str, str]) -> Headers:
+    headers: Headers = []
+    for name, value in given.items():
+        try:
+            headers.append(header(name, value))
+        except UnusableResponse as unusable:
+            log.error("host.json, extensions.http.customHeaders: left out, since %s.", str(unusable).removeprefix("its "))
+    return headers
 
 
 def _texts(scope: Scope) -> dict[str, str]:

@@ -81,10 +81,10 @@ def _from_response(response: HttpResponse) -> Reply:
         if lowered == "transfer-encoding":
             continue  # the server frames the body; see breaks_framing
         if lowered != "content-length":
-            headers.append(_header(name, value))
+            headers.append(header(name, value))
         elif value.strip() != str(len(response.body)):
             raise UnusableResponse(f"its Content-Length is {value}, its body has {len(response.body)} bytes", closes=True)
-    headers += [(b"set-cookie", _header("Set-Cookie", set_cookie(cookie))[1]) for cookie in response.cookies]
+    headers += [(b"set-cookie", header("Set-Cookie", set_cookie(cookie))[1]) for cookie in response.cookies]
     return Reply(status, headers, response.body)
 
 
@@ -100,7 +100,8 @@ def _status(text: str) -> int:
     return int(text)
 
 
-def _header(name: str, value: str) -> tuple[bytes, bytes]:
+def header(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header as it is sent. Raises UnusableResponse if it cannot be."""
     if not _NAME.fullmatch(name):
         raise UnusableResponse(f"its header name {name!r} is not a token such as X-Name")
     if (bad := _BAD_VALUE.search(value)) is not None:
@@ -142,7 +143,7 @@ def _from_object(response: Mapping[str, newtonsoft.Value]) -> Reply:
     """A response written as an object: `body`, `statusCode` or `status`, `headers`, in any case."""
     given = _member(response, "headers")
     pairs = given.items() if isinstance(given, Mapping) else ()
-    headers = [_header(name, newtonsoft.plain_text(value)) for name, value in pairs if name.lower() not in _FRAMING]
+    headers = [header(name, newtonsoft.plain_text(value)) for name, value in pairs if name.lower() not in _FRAMING]
     if not any(name == b"content-type" for name, _ in headers):
         headers.insert(0, TEXT)
     body = _member(response, "body")
