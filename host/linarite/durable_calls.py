@@ -1,0 +1,49 @@
+"""How durable functions are run, and what a `durableClient` binding is given: the durable part of a host, in terms of its other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from linarite.bindings.protocol import Call
+from linarite.invocation import Datum, string
+from linarite.invoker import Invoker
+from linarite.metadata import Binding, Function
+from linarite.settings import AppSettings
+from linarite.web.durable_api.urls import DEFAULT_CONNECTION, Webhook, client_binding
+
+import msgspec
+
+NO_REASON = "(null)"
+"""What the runtime prints as the reason of an orchestrator's, an activity's or an entity's invocation."""
+
+
+class DurableCalls:
+    """Runs orchestrators, activities and entities through the invoker; implements the dispatcher's port."""
+
+    def __init__(self, invoker: Invoker) -> None:
+        self._invoker = invoker
+
+    async def call(self, function: Function, value: str, metadata: Mapping[str, Datum]) -> str | None:
+        """See `dispatcher.AppCalls`. A retry policy on such a function is the orchestrator's affair, not the host's."""
+        inputs = {function.trigger.name: string(value)}
+        result = await self._invoker.invoke(function, inputs, metadata, reason=NO_REASON, is_retried=False)
+        returned = result.return_value
+        return None if returned is None or returned.kind == "none" else str(returned.value)
+
+
+class DurableClientInput:
+    """Gives functions their durable client: the SDK builds it from this JSON text."""
+
+    def __init__(self, webhook: Callable[[], Webhook], rpc_base_url: Callable[[], str | None], settings: AppSettings) -> None:
+        self._webhook = webhook
+        self._rpc_base_url = rpc_base_url
+        self._settings = settings
+
+    async def read(self, binding: Binding, call: Call) -> Datum:
+        """The client's value, for the hub and connection that the binding names, or for the app's own."""
+        webhook = self._webhook()
+        if hub := self._settings.expand(binding.text("taskHub")):
+            webhook = msgspec.structs.replace(webhook, hub=hub)
+        if connection := binding.text("connectionName") or binding.text("connection"):
+            webhook = msgspec.structs.replace(webhook, connection=connection or DEFAULT_CONNECTION)
+        return string(client_binding(webhook, self._rpc_base_url()))

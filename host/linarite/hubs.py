@@ -1,0 +1,126 @@
+"""The task hubs of one host: the app's own, and those that a binding or a URL names beside it.
+
+A hub is opened when it is first needed and stays open until the host stops, whatever is loaded anew meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from linarite.clock import Clock
+from linarite.errors import HubUnavailable
+from linarite.identity import task_hub_name
+from linarite.settings import AppSettings, DurableSettings
+from linarite.storage_resolution import StorageChoice
+from linarite.taskhub.protocol import HubClient, TaskHub
+
+if TYPE_CHECKING:
+    from linarite.storage.account import Storage
+
+_Key = tuple[str, str]
+
+
+class Hubs:
+    """Opens hubs by name and connection. `folder` is the app's `.linarite`; None keeps embedded hubs in memory."""
+
+    def __init__(self, choice: StorageChoice, settings: AppSettings, durable: DurableSettings, folder: Path | None, clock: Clock) -> None:
+        self._choice = choice
+        self._settings = settings
+        self._durable = durable
+        self._folder = folder
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._hubs: dict[_Key, TaskHub] = {}
+        self._accounts: list[Storage] = []
+        named = task_hub_name(durable.hub_name, settings)
+        self.name = named.name
+        """The app's own hub."""
+        self.warning = named.warning
+
+    async def own(self) -> TaskHub:
+        """The app's own hub, started."""
+        return await self._open(self.name, self._durable.connection_name)
+
+    async def __call__(self, hub: str | None, connection: str | None) -> HubClient:
+        """The hub of that name in the storage of that connection; None stands for the app's own."""
+        return await self._open(hub or self.name, connection or self._durable.connection_name)
+
+    async def stop(self) -> None:
+        """Close every hub that was opened."""
+        for hub in reversed(self._hubs.values()):
+            await hub.stop()
+        for account in self._accounts:
+            await account.close()
+        self._hubs.clear()
+        self._accounts.clear()
+
+    async def _open(self, name: str, connection: str) -> TaskHub:
+        key = (name.lower(), connection.lower())
+        async with self._lock:
+            if key not in self._hubs:
+                hub = self._embedded(name) if self._choice.is_embedded else self._on_storage(name, connection)
+                await hub.start()
+                self._hubs[key] = hub
+            return self._hubs[key]
+
+    def _embedded(self, name: str) -> TaskHub:
+        from linarite.taskhub.sqlite.hub import SqliteHub
+
+        if self._folder is None:
+            return SqliteHub(None, self._clock)
+        return SqliteHub(working_folder(self._folder) / f"{name.lower()}.db", self._clock)
+
+    def _on_storage(self, name: str, connection: str) -> TaskHub:
+        from linarite.taskhub.azure.hub import AzureHub
+        from linarite.taskhub.azure.timing import Timing
+
+        is_own = connection.lower() == self._durable.connection_name.lower()
+        storage = self._account(self._choice.connection if is_own else self._settings.connection(connection), connection)
+        tracking = None
+        if is_own and (setting := self._durable.tracking_connection_name):
+            tracking = self._account(self._settings.connection(setting), setting)
+        return AzureHub(
+            storage,
+            self._durable,
+            name,
+            worker_id(self._folder),
+            self._clock,
+            Timing.of(self._durable),
+            tracking=tracking,
+            app_name=self._settings.get("WEBSITE_SITE_NAME", ""),
+        )
+
+    def _account(self, connection: str, setting: str) -> Storage:
+        from linarite.storage.account import Storage
+        from linarite.storage.connection import account
+
+        storage = Storage(account(connection, setting))
+        self._accounts.append(storage)
+        return storage
+
+
+def working_folder(folder: Path) -> Path:
+    """The app's `.linarite`, made if it is not there, and kept out of git."""
+    try:
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", "utf-8")
+    except OSError as error:
+        raise HubUnavailable(f"{folder} cannot be written: {error.strerror}. Durable work is kept there; make the app's folder writable.") from None
+    return folder
+
+
+def worker_id(folder: Path | None) -> str:
+    """The name of this host among those that share a hub: the same after a restart, so that what it held is at once its own again."""
+    machine = socket.gethostname().partition(".")[0]
+    if folder is None:
+        return f"{machine}-{uuid.uuid4().hex[:8]}"
+    path = working_folder(folder) / "worker-id"
+    if not path.exists():
+        path.write_text(f"{machine}-{uuid.uuid4().hex[:8]}\n", "utf-8")
+    return path.read_text("utf-8").strip()
