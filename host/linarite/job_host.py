@@ -1,0 +1,285 @@
+"""The app at work under one reading of its settings: worker, invoker, task hubs, listeners.
+
+A saved `.py` brings up new children and exchanges what is served (`reload`); changed settings make a new job host. `job host` is the
+Functions runtime's word for the same thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from linarite.bindings.manual import manual_trigger
+from linarite.bindings.protocol import BindingTypes, InputBinding, OutputBinding
+from linarite.bindings.trigger_types import reason_not_started
+from linarite.clock import Clock
+from linarite.dialects.names import DurableFunctions
+from linarite.dispatcher import Dispatcher
+from linarite.durable_calls import DurableCalls, DurableClientInput
+from linarite.errors import AppError, LinariteError, UserCodeFailed
+from linarite.function_index import say, site_of
+from linarite.function_log import FunctionLog
+from linarite.hubs import Hubs
+from linarite.identity import host_id
+from linarite.invoker import HOST_APIS, Invoker
+from linarite.listeners.protocol import Listener
+from linarite.listeners.schedule_monitor import FileScheduleMonitor, ScheduleMonitor
+from linarite.listeners.timer import TimerListener
+from linarite.metadata import Function
+from linarite.options import HostOptions
+from linarite.settings_files import Configuration, worker_environment
+from linarite.storage_resolution import StorageChoice, resolve
+from linarite.web.durable_api.app import PUBLIC_PATH, DurableApi
+from linarite.web.durable_api.call import DurableHost
+from linarite.web.durable_api.rpc import RpcEndpoint
+from linarite.web.durable_api.urls import Webhook
+from linarite.web.keys import Keys
+from linarite.web.site import Site
+from linarite.work import Work
+from linarite.workers.interpreter import find_python
+from linarite.workers.pool import WorkerPool
+from linarite.workers.protocol import IndexedApp, WorkerChannel
+from linarite.zones import schedule_zone
+
+log = logging.getLogger("Host.Startup")
+
+_DURABLE_TRIGGERS = frozenset({"orchestrationtrigger", "activitytrigger", "entitytrigger"})
+_STORAGE_BINDINGS = frozenset({"queuetrigger", "queue", "blobtrigger", "blob", "table"})
+"""Binding types that need a storage account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the host is reached: `http://localhost:7071`, and its last part as the app sees it in WEBSITE_HOSTNAME."""
+
+    base_url: str
+    host_name: str
+
+
+class JobHost:
+    """One app under one configuration. `start` loads it, `begin` lets it act, `drain` and `stop` end it."""
+
+    def __init__(
+        self, configuration: Configuration, options: HostOptions, origin: Origin, clock: Clock, environment: Mapping[str, str]
+    ) -> None:
+        self._configuration = configuration
+        self._options = options
+        self._origin = origin
+        self._clock = clock
+        self.keys = Keys(options.working_folder)
+        self.id = host_id(configuration.app, socket.gethostname(), str(options.folder))
+        self.site = Site(state="Starting")
+        self.storage = StorageChoice("embedded", "", "nothing needs storage")
+        self.hubs: Hubs | None = None
+        self._log = FunctionLog()
+        self._channel = self._worker(environment)
+        self._inputs: dict[str, InputBinding] = {}
+        self._outputs: dict[str, OutputBinding] = {}
+        self.invoker = Invoker(
+            self._channel,
+            clock,
+            self._log,
+            bindings=BindingTypes(self._inputs, self._outputs),
+            timeout_s=configuration.host.timeout_s,
+            retry=configuration.host.retry,
+        )
+        self._work = Work()
+        self._rpc: RpcEndpoint | None = None
+        self._dispatcher: Dispatcher | None = None
+        self.durable_api: DurableApi | None = None
+
+    # life
+
+    async def start(self) -> None:
+        """Load the app and prepare what it needs; `site` says what came of it. Raises OperatorError."""
+        self.site = self._site(await self._channel.start())
+        await self.invoker.start()
+        await self._equip()
+        say(self.site)
+
+    async def reload(self) -> bool:
+        """Load the saved code. A code that does not load changes nothing but the log; whether it did load."""
+        assert isinstance(self._channel, WorkerPool)
+        site = self._site(await self._channel.reload())
+        if site.errors:
+            say(site)
+            if self.site.errors:
+                self.site = site
+            return False
+        self.site = site
+        await self._equip()
+        say(site)
+        return True
+
+    async def begin(self) -> None:
+        """Start the listeners, and durable work if there is any, of what `site` holds."""
+        listeners: dict[str, Listener] = {}
+        for function in self._runnable():
+            try:
+                listener = self._listener(function)
+            except AppError as error:
+                log.error("The '%s' function is in error: %s", function.name, error)
+                continue
+            if listener is not None:
+                listeners[function.name] = listener
+        await self._work.listen(listeners)
+        functions = DurableFunctions(self._runnable(), self._configuration.app.expand)
+        if self._dispatcher is not None:
+            self._dispatcher.functions = functions
+        elif self.hubs is not None and any(function.trigger_type in _DURABLE_TRIGGERS for function in self._runnable()):
+            hub = await self.hubs.own()
+            self._dispatcher = Dispatcher(hub, functions, DurableCalls(self.invoker), self._clock, self._configuration.host.durable)
+            await self._work.dispatch(hub, self._dispatcher)
+
+    async def drain(self, grace_s: float) -> None:
+        """Start nothing more; wait for what runs for up to `grace_s` seconds."""
+        drained = asyncio.ensure_future(asyncio.gather(self._work.drain(), self.invoker.drain(grace_s)))
+        alarm = asyncio.ensure_future(self._clock.sleep(grace_s))
+        await asyncio.wait({drained, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (drained, alarm):
+            task.cancel()
+        await asyncio.gather(drained, alarm, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """End at once: what still runs is cut short, and durable work of it comes again."""
+        await self._work.stop()
+        await self.invoker.stop()
+        await self._channel.stop(0)
+        if self._rpc is not None:
+            await self._rpc.stop()
+        if self.hubs is not None:
+            await self.hubs.stop()
+        if self.storage.started is not None:
+            await self.storage.started.stop()
+
+    # what it shows
+
+    @property
+    def worker_pids(self) -> list[int]:
+        return list(self._channel.process_ids) if isinstance(self._channel, WorkerPool) else []
+
+    @property
+    def next_times(self) -> dict[str, datetime]:
+        """When each timer fires next, by function name."""
+        timers = ((name, listener) for name, listener in self._work.listeners.items() if isinstance(listener, TimerListener))
+        return {name: timer.next_due for name, timer in timers if timer.next_due is not None}
+
+    async def fire(self, function: Function, value: str | None) -> None:
+        """Run a function by hand; whatever goes wrong is in the log."""
+        try:
+            listener = self._work.listeners.get(function.name)
+            if isinstance(listener, TimerListener):
+                inputs, metadata = await listener.manual_trigger(value)
+            else:
+                inputs, metadata = manual_trigger(function, value, self._clock.now())
+        except LinariteError as error:
+            logging.getLogger(f"Function.{function.name}").error("%s", error)
+            return
+        try:
+            await self.invoker.invoke(function, inputs, metadata, reason=HOST_APIS)
+        except (UserCodeFailed, LinariteError):
+            return  # the invoker has logged it
+
+    def webhook(self) -> Webhook:
+        """The durable client's public door."""
+        durable = self._configuration.host.durable
+        return Webhook(
+            base_url=f"{self._origin.base_url}{PUBLIC_PATH}",
+            hub=self.hubs.name if self.hubs is not None else "",
+            connection=durable.connection_name,
+            key_query=f"code={self.keys.system_key('durabletask_extension')}",
+        )
+
+    # parts
+
+    def _worker(self, environment: Mapping[str, str]) -> WorkerChannel:
+        settings, folder = self._configuration.app, self._options.folder
+        values = worker_environment(settings, folder, self._origin.host_name, self._options.user_log_level)
+        if self._options.in_process:
+            from linarite.workers.in_process import InProcessWorker
+
+            return InProcessWorker(folder, values, self._log.forward)
+        from linarite.workers.child import ChildWorker
+
+        python = find_python(folder, self._options.python, environment)
+        arguments = _debugger(self._options)
+        count = 1 if arguments else _process_count(settings.get("FUNCTIONS_WORKER_PROCESS_COUNT", ""))
+
+        def make() -> ChildWorker:
+            return ChildWorker(python, folder, values, self._log.forward, arguments)
+
+        return WorkerPool(make, count, self._clock, has_spare=self._options.reload and not arguments)
+
+    def _site(self, app: IndexedApp) -> Site:
+        for warning in app.warnings:
+            log.warning("%s", warning)
+        return site_of(app, self._configuration, self._options.functions)
+
+    def _runnable(self) -> list[Function]:
+        return [f for f in self.site.functions if f.name not in self.site.function_errors and f.name not in self.site.disabled]
+
+    async def _equip(self) -> None:
+        """Open what the loaded functions need and is not open yet: storage, the durable client's doors."""
+        types = {binding.type.lower() for function in self.site.functions for binding in function.bindings}
+        is_durable = bool(types & (_DURABLE_TRIGGERS | {"durableclient"}))
+        if self.hubs is None and (is_durable or types & (_STORAGE_BINDINGS | {"timertrigger"})):
+            needs_storage = bool(types & _STORAGE_BINDINGS)
+            self.storage = await resolve(self._configuration.app, self._options.storage, self._options.folder, needs_storage=needs_storage)
+            durable = self._configuration.host.durable
+            self.hubs = Hubs(self.storage, self._configuration.app, durable, self._options.working_folder, self._clock)
+            if self.hubs.warning and is_durable:
+                log.warning("%s", self.hubs.warning)
+        if is_durable and self.durable_api is None:
+            await self._open_durable_doors()
+
+    async def _open_durable_doors(self) -> None:
+        assert self.hubs is not None
+        durable = self._configuration.host.durable
+        host = DurableHost(
+            webhook=self.webhook,
+            settings=durable,
+            hubs=self.hubs,
+            entities=lambda: DurableFunctions(self.site.functions, self._configuration.app.expand).called("entity"),
+            is_disabled=lambda name: self._is_disabled(name),
+            clock=self._clock,
+        )
+        self.durable_api = DurableApi(host, PUBLIC_PATH)
+        if durable.local_rpc_endpoint:
+            self._rpc = RpcEndpoint(host)
+            await self._rpc.start()
+        rpc = self._rpc
+        client = DurableClientInput(self.webhook, lambda: rpc.base_url if rpc else None, self._configuration.app)
+        self._inputs |= {"durableclient": client, "orchestrationclient": client}
+
+    def _is_disabled(self, name: str) -> bool:
+        function = DurableFunctions(self.site.functions, self._configuration.app.expand).get("orchestrator", name)
+        return function is not None and function.name in self.site.disabled
+
+    def _listener(self, function: Function) -> Listener | None:
+        if function.trigger_type == "timertrigger":
+            zone = schedule_zone(self._configuration.app)
+            return TimerListener(function, self.invoker, self._monitor(), self._clock, zone)
+        if reason := reason_not_started(function):
+            log.warning("Function '%s' is not started. %s", function.name, reason)
+        return None
+
+    def _monitor(self) -> ScheduleMonitor:
+        zone = schedule_zone(self._configuration.app)
+        return FileScheduleMonitor(self._options.working_folder / "timers", zone)
+
+
+def _process_count(text: str) -> int:
+    """FUNCTIONS_WORKER_PROCESS_COUNT: 1 to 10."""
+    return min(max(int(text), 1), 10) if text.strip().isdigit() else 1
+
+
+def _debugger(options: HostOptions) -> tuple[str, ...]:
+    """The interpreter's arguments for a worker under debugpy."""
+    if options.debug_port is None:
+        return ()
+    wait = ("--wait-for-client",) if options.debug_wait else ()
+    return ("-m", "debugpy", "--listen", f"127.0.0.1:{options.debug_port}", *wait)

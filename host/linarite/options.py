@@ -1,0 +1,34 @@
+"""What whoever starts a host can choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from linarite.storage_resolution import StorageMode
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """None leaves a choice to the app's settings or to the default."""
+
+    folder: Path
+    port: int | None = None
+    address: str | None = None
+    python: Path | None = None
+    storage: StorageMode | None = None
+    functions: tuple[str, ...] = ()
+    reload: bool = True
+    in_process: bool = False
+    debug_port: int | None = None
+    debug_wait: bool = False
+    enable_auth: bool = False
+    use_https: bool = False
+    cors: tuple[str, ...] | None = None
+    cors_credentials: bool = False
+    user_log_level: str | None = None
+
+    @property
+    def working_folder(self) -> Path:
+        """Where the host keeps what is its own: hubs, keys, timers' status."""
+        return self.folder / ".linarite"
