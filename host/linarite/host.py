@@ -1,31 +1,264 @@
-"""The host: reads the settings, brings the worker up, builds what serves and fires the app's functions, and runs it.
+"""The host: a port that stays open while what is behind it comes, changes and goes.
 
-The one module that knows concrete classes.
+It reads the settings, has a job host bring the app up, shows it to the web part, and exchanges it when files are saved. An app or a
+setting that is wrong leaves the host up, answering as the Functions host does, so that saving a correction is enough.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from linarite.storage_resolution import StorageMode
+from linarite.clock import Clock, SystemClock
+from linarite.errors import AppError, LinariteError, OperatorError
+from linarite.invoker import InFlight
+from linarite.job_host import JobHost, Origin
+from linarite.metadata import Function
+from linarite.options import HostOptions
+from linarite.reload import Change, Reloader, Scope
+from linarite.settings import HostSettings, LocalHttpSettings
+from linarite.settings_files import Configuration, read_settings
+from linarite.storage_resolution import StorageChoice
+from linarite.web.app import Web
+from linarite.web.auth import Doors
+from linarite.web.cors import Cors
+from linarite.web.keys import Keys
+from linarite.web.server import WebServer
+from linarite.web.site import Drain, Site
+
+log = logging.getLogger("Host.Startup")
+
+DEFAULT_PORT = 7071
+DEFAULT_ADDRESS = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
-class HostOptions:
-    """What whoever starts a host can choose; None leaves the choice to the app's settings or to the default."""
+class Host:
+    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown."""
 
-    folder: Path
-    port: int | None = None
-    address: str | None = None
-    python: Path | None = None
-    storage: StorageMode | None = None
-    functions: tuple[str, ...] = ()
-    reload: bool = True
-    in_process: bool = False
-    debug_port: int | None = None
-    debug_wait: bool = False
-    enable_auth: bool = False
-    use_https: bool = False
-    cors: tuple[str, ...] | None = None
-    cors_credentials: bool = False
+    def __init__(
+        self,
+        options: HostOptions,
+        *,
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+        on_site: Callable[[Host], None] | None = None,
+    ) -> None:
+        self.options = options
+        self._clock = clock or SystemClock()
+        self._environment = os.environ if environment is None else environment
+        self._on_site = on_site or (lambda _: None)
+        self.started_at = self._clock.now()
+        self.base_url = ""
+        self.job: JobHost | None = None
+        self._configuration: Configuration | None = None
+        self.web = Web(self, Doors(Keys(options.working_folder), are_locked=options.enable_auth), self._clock)
+        self._server: WebServer | None = None
+        self._reloader = Reloader(options.folder, self._load)
+        self._changing = asyncio.Lock()
+        self._draining = False
+        self._background: set[asyncio.Task[None]] = set()
+
+    # life
+
+    async def start(self) -> None:
+        """Serve. Raises OperatorError for what no saved file can mend, and, if nothing is watched, AppError for an app that serves nothing."""
+        problem = self._read()
+        local = self._configuration.local if self._configuration else LocalHttpSettings()
+        bound = self._bind(local)
+        self.web.cors = Cors(self.options.cors or local.cors, self.options.cors_credentials or local.cors_credentials)
+        self._server = WebServer(self.web)
+        if problem is None:
+            await self._bring_up()
+        else:
+            self._show(Site(state="Error", errors=[str(problem)]))
+        if not self.options.reload and self.web.site.errors:
+            await self.stop(0)
+            bound.close()
+            raise AppError("\n".join(self.web.site.errors))
+        await self._server.start(bound)
+        self._watch()
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new work, let what runs end for up to `grace_s` seconds, end everything. No process is left behind."""
+        await self._reloader.stop()
+        waits = [self._server.stop(grace_s)] if self._server is not None else []
+        if self.job is not None:
+            waits.append(self.job.drain(grace_s))
+        await asyncio.gather(*waits)
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._end_job()
+
+    @property
+    def in_flight(self) -> Sequence[InFlight]:
+        """Invocations that have not ended."""
+        return self.job.invoker.in_flight if self.job is not None else ()
+
+    @property
+    def storage(self) -> StorageChoice | None:
+        """Where durable work is kept, once that has been decided."""
+        return self.job.storage if self.job is not None else None
+
+    @property
+    def settings(self) -> HostSettings:
+        return self._configuration.host if self._configuration else HostSettings()
+
+    # what the web part asks
+
+    @property
+    def id(self) -> str:
+        return self.job.id if self.job is not None else ""
+
+    @property
+    def folder(self) -> Path:
+        return self.options.folder
+
+    @property
+    def worker_pids(self) -> Sequence[int]:
+        return self.job.worker_pids if self.job is not None else ()
+
+    async def restart(self) -> None:
+        """Load everything anew, settings included."""
+        self._spawn(self._load(Change(Scope.SETTINGS, self.options.folder)))
+
+    async def drain(self) -> None:
+        """Stop the listeners and durable work; what runs goes on."""
+        self._draining = True
+        if self.job is not None:
+            self._spawn(self.job.pause())
+
+    async def resume(self) -> None:
+        """Let listeners and durable work go on after a drain."""
+        if self._draining:
+            self._draining = False
+            await self._load(Change(Scope.SETTINGS, self.options.folder))
+
+    def drain_status(self) -> Drain:
+        running = len(self.in_flight)
+        if not self._draining:
+            return Drain("Disabled", running)
+        return Drain("InProgress" if running else "Completed", running)
+
+    async def set_offline(self, offline: bool) -> None:
+        """Answer 503, or no longer."""
+        if offline:
+            self._show(Site(state="Offline", host=self.settings))
+        else:
+            await self._load(Change(Scope.SETTINGS, self.options.folder))
+
+    async def fire(self, function: Function, value: str | None) -> None:
+        if self.job is not None:
+            await self.job.fire(function, value)
+
+    # changes
+
+    async def _load(self, change: Change) -> None:
+        """Take over a saved change."""
+        async with self._changing:
+            if change.scope is Scope.CODE and self.job is not None and not self.options.in_process:
+                if await self.job.reload():
+                    self._show(self.job.site)
+                    await self.job.begin()
+                elif self.web.site.errors:
+                    self._show(self.job.site)
+                return
+            problem = self._read()
+            if problem is not None:
+                self._refuse(problem)
+                return
+            self.web.hold()
+            await self._end_job()
+            await self._bring_up()
+
+    def _refuse(self, problem: LinariteError) -> None:
+        """Settings that cannot be used: what runs goes on, unless nothing does."""
+        if self.job is None:
+            self._show(Site(state="Error", errors=[str(problem)]))
+        log.error("%s", problem)
+
+    async def _bring_up(self) -> None:
+        """Build and start a job host for the settings that were read."""
+        assert self._configuration is not None
+        try:
+            self.job = JobHost(self._configuration, self.options, self._origin(), self._clock, self._environment)
+            await self.job.start()
+        except AppError as error:
+            await self._end_job()
+            log.error("%s", error)
+            self._show(Site(state="Error", errors=[str(error)], host=self._configuration.host, settings=self._configuration.app))
+            return
+        self.web.invoker = self.job.invoker
+        self.web.doors = Doors(self.job.keys, are_locked=self.options.enable_auth)
+        self.web.webhooks = {"durabletask": self.job.durable_api} if self.job.durable_api else {}
+        self._show(self.job.site)
+        await self.job.begin()
+
+    async def _end_job(self) -> None:
+        job, self.job = self.job, None
+        if job is not None:
+            await job.stop()
+
+    def _read(self) -> LinariteError | None:
+        """Read the settings; what is wrong with them, if anything."""
+        try:
+            self._configuration = read_settings(self.options.folder, self._environment)
+        except AppError as error:
+            return error
+        return None
+
+    def _show(self, site: Site) -> None:
+        self.web.show(site)
+        self._on_site(self)
+
+    def _watch(self) -> None:
+        if self.options.reload:
+            self._reloader.start(self.settings.watch_directories, self.settings.watch_files)
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # where it listens
+
+    def _bind(self, local: LocalHttpSettings) -> socket.socket:
+        """The socket, bound but silent until the app is up: until then connections are refused, as on Azure."""
+        port = self.options.port if self.options.port is not None else local.port if local.port is not None else DEFAULT_PORT
+        address = self.options.address or local.address or DEFAULT_ADDRESS
+        try:
+            family, _, _, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+        except OSError:
+            raise OperatorError(
+                f"Invalid --address value '{address}'. Expected an IP address, for example 127.0.0.1 or 0.0.0.0."
+            ) from None
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(target)
+        except OSError as error:
+            bound.close()
+            raise OperatorError(
+                f"Port {port} is unavailable. Close the process using that port, or specify another port using --port [-p]. "
+                f"({address}: {error.strerror})"
+            ) from None
+        scheme = "https" if self.options.use_https else "http"
+        self.base_url = f"{scheme}://{display_host(address)}:{bound.getsockname()[1]}"
+        return bound
+
+    def _origin(self) -> Origin:
+        return Origin(self.base_url, self.base_url.partition("://")[2])
+
+
+
+def display_host(address: str) -> str:
+    """How an address is shown in URLs: loopback and "everywhere" as `localhost`, IPv6 in brackets."""
+    if address in ("0.0.0.0", "127.0.0.1", "::", "::1"):
+        return "localhost"
+    return f"[{address}]" if ":" in address else address

@@ -72,6 +72,7 @@ class JobHost:
         self._clock = clock
         self.keys = Keys(options.working_folder)
         self.id = host_id(configuration.app, socket.gethostname(), str(options.folder))
+        self.app = IndexedApp()
         self.site = Site(state="Starting")
         self.storage = StorageChoice("embedded", "", "nothing needs storage")
         self.hubs: Hubs | None = None
@@ -96,7 +97,8 @@ class JobHost:
 
     async def start(self) -> None:
         """Load the app and prepare what it needs; `site` says what came of it. Raises OperatorError."""
-        self.site = self._site(await self._channel.start())
+        self.app = await self._channel.start()
+        self.site = self._site(self.app)
         await self.invoker.start()
         await self._equip()
         say(self.site)
@@ -104,13 +106,14 @@ class JobHost:
     async def reload(self) -> bool:
         """Load the saved code. A code that does not load changes nothing but the log; whether it did load."""
         assert isinstance(self._channel, WorkerPool)
-        site = self._site(await self._channel.reload())
+        app = await self._channel.reload()
+        site = self._site(app)
         if site.errors:
             say(site)
             if self.site.errors:
                 self.site = site
             return False
-        self.site = site
+        self.app, self.site = app, site
         await self._equip()
         say(site)
         return True
@@ -134,6 +137,10 @@ class JobHost:
             hub = await self.hubs.own()
             self._dispatcher = Dispatcher(hub, functions, DurableCalls(self.invoker), self._clock, self._configuration.host.durable)
             await self._work.dispatch(hub, self._dispatcher)
+
+    async def pause(self) -> None:
+        """Start nothing of the app's own accord any more; what runs goes on."""
+        await self._work.drain()
 
     async def drain(self, grace_s: float) -> None:
         """Start nothing more; wait for what runs for up to `grace_s` seconds."""

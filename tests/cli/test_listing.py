@@ -3,7 +3,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from linarite.cli.listing import display_host, listing
+from linarite.cli.listing import listing
+from linarite.host import display_host
 from linarite.metadata import Binding, Function
 
 

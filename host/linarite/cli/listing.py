@@ -47,10 +47,3 @@ def _path(function: Function, route_prefix: str) -> str:
     route = function.trigger.get("route")
     route = function.name if route is None else str(route)
     return f"{route_prefix}/{route}".lstrip("/") if route_prefix else route.lstrip("/")
-
-
-def display_host(address: str) -> str:
-    """How an address is shown in URLs: loopback and "everywhere" as `localhost`, IPv6 in brackets."""
-    if address in ("0.0.0.0", "127.0.0.1", "::", "::1"):
-        return "localhost"
-    return f"[{address}]" if ":" in address else address

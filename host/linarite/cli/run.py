@@ -1,10 +1,177 @@
-"""Runs a host at the terminal: banner, listing, signals."""
+"""Runs a host at the terminal: what is said at start, the listing, and how it ends.
+
+Ctrl+C (or SIGTERM) waits for what runs, says for what, for up to ten seconds; a second one does not wait.
+"""
 
 from __future__ import annotations
 
-from linarite.host import HostOptions
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import click
+
+from linarite import __version__
+from linarite.cli.console import ConsoleHandler, LevelFilter, install
+from linarite.cli.listing import listing
+from linarite.host import Host
+from linarite.options import HostOptions
+
+GRACE_S = 10.0
+"""How long what is in flight may take when the host is told to stop."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-async def run(options: HostOptions, *, user_level: str | None, verbose: bool, as_json: bool) -> int:
-    """Serve until told to stop; the exit code."""
-    raise NotImplementedError(options, user_level, verbose, as_json)
+def run(options: HostOptions, *, verbose: bool, as_json: bool) -> None:
+    """Serve until told to stop. Raises LinariteError if that cannot begin."""
+    _run(_Session(options, verbose=verbose, as_json=as_json).serve())
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """`asyncio.run`, on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+        return
+    loop = uvloop.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(work)
+    finally:
+        with contextlib.suppress(RuntimeError):
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+class _Session:
+    """One run of a host, from its first line to its last."""
+
+    def __init__(self, options: HostOptions, *, verbose: bool, as_json: bool) -> None:
+        self._options = options
+        self._verbose = verbose
+        self._as_json = as_json
+        self._console = ConsoleHandler(as_json=as_json)
+        self._levels = LevelFilter(user_level=options.user_log_level, verbose=verbose)
+        self._told = asyncio.Event()
+        self._told_twice = asyncio.Event()
+        self._is_listed = False
+
+    async def serve(self) -> None:
+        install(self._console, self._levels)
+        self._console.loop = asyncio.get_running_loop()
+        host = Host(self._options, on_site=self._shown)
+        try:
+            with self._signals():
+                starting = asyncio.ensure_future(host.start())
+                if await self._unless_told(starting):
+                    self._list(host)
+                    await self._told.wait()
+                await self._end(host)
+        finally:
+            self._console.flush()
+            self._console.loop = None
+
+    async def _unless_told(self, starting: asyncio.Future[None]) -> bool:
+        """Whether the host has started; a Ctrl+C meanwhile calls it off."""
+        told = asyncio.ensure_future(self._told.wait())
+        await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return False
+        starting.result()
+        return True
+
+    async def _end(self, host: Host) -> None:
+        if running := host.in_flight:
+            names = ", ".join(sorted({invocation.function.name for invocation in running}))
+            self._say(f"Waiting up to {GRACE_S:g} s for {len(running)} in flight: {names}. Press Ctrl+C again to stop now.", "yellow")
+        ending = asyncio.ensure_future(host.stop(GRACE_S))
+        told_twice = asyncio.ensure_future(self._told_twice.wait())
+        await asyncio.wait({ending, told_twice}, return_when=asyncio.FIRST_COMPLETED)
+        told_twice.cancel()
+        if not ending.done():
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+            await host.stop(0)
+        elif error := ending.exception():
+            raise error
+        if left := host.in_flight:
+            names = ", ".join(sorted({invocation.function.name for invocation in left}))
+            self._say(f"Stopped without waiting for {names}.", "yellow")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+
+        def told() -> None:
+            (self._told_twice if self._told.is_set() else self._told).set()
+
+        if os.name == "posix":
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, told)
+        else:
+            signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(told))
+        try:
+            yield
+        finally:
+            if os.name == "posix":
+                for number in _SIGNALS:
+                    loop.remove_signal_handler(number)
+
+    # what is said
+
+    def _shown(self, host: Host) -> None:
+        self._levels.configure(host.settings.logging.levels)
+        if self._is_listed:
+            self._say(f"{len(host.web.site.functions)} functions loaded." if not host.web.site.errors else "The change was not taken over.", None)
+
+    def _list(self, host: Host) -> None:
+        """The banner and the listing, once."""
+        self._is_listed = True
+        if self._as_json:
+            return
+        for line in [*_banner(host), *self._listing(host)]:
+            self._say(line, "yellow" if line.endswith("is disabled.") else None)
+        if not self._verbose:
+            self._say("For detailed output, run linarite with --verbose flag.", None)
+        self._say(f"Listening on {host.base_url}. Press Ctrl+C to stop.", None)
+
+    def _listing(self, host: Host) -> list[str]:
+        site = host.web.site
+        loaded = [function for function in site.functions if function.name not in site.function_errors]
+        times = host.job.next_times if host.job is not None else {}
+        prefix = site.host.http.route_prefix
+        return listing(loaded, base_url=host.base_url, route_prefix=prefix, disabled=site.disabled, next_times=times)
+
+    def _say(self, line: str, colour: str | None) -> None:
+        self._console.flush()
+        if not self._as_json:
+            click.secho(line, fg=colour)
+
+
+def _banner(host: Host) -> list[str]:
+    lines = ["", f"linarite {__version__} (Python {sys.version.split()[0]})"]
+    if host.job is None:
+        return lines
+    app = host.job.app
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(app.sdk_versions.items()))
+    if app.python_version:
+        lines.append(f"App:     Python {app.python_version}{', ' + versions if versions else ''}")
+    storage = host.job.storage
+    where = f"embedded ({host.options.working_folder})" if storage.is_embedded else storage.kind
+    if host.job.hubs is not None:
+        lines.append(f"Storage: {where}: {storage.reason}")
+    keys = host.job.keys
+    if host.options.enable_auth and keys.are_new:
+        lines.append(f"Keys:    master {keys.master} (shown once; kept in {host.options.working_folder})")
+    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,7 +84,7 @@ def _options(command: F) -> F:
 def start(**given: Any) -> None:
     """Serve and fire the functions of the app in this folder."""
     from linarite.cli.run import run
-    from linarite.host import HostOptions
+    from linarite.options import HostOptions
 
     folder = _app_folder(given["script_root"])
     debug_port = _debug_port(given["debug"], given["language_worker"])
@@ -107,10 +106,9 @@ def start(**given: Any) -> None:
         use_https=given["use_https"],
         cors=tuple(origin.strip() for origin in given["cors"].split(",") if origin.strip()) if given["cors"] else None,
         cors_credentials=given["cors_credentials"],
+        user_log_level=given["user_log_level"],
     )
-    code = asyncio.run(run(options, user_level=given["user_log_level"], verbose=given["verbose"], as_json=given["as_json"]))
-    if code:
-        raise click.exceptions.Exit(code)
+    run(options, verbose=given["verbose"], as_json=given["as_json"])
 
 
 @click.group("host", hidden=True)
