@@ -31,7 +31,8 @@ async def decide_expense(req: func.HttpRequest, client: df.DurableOrchestrationC
     return func.HttpResponse(status_code=202)
 
 
-@blueprint.orchestration_trigger(context_name="context", orchestration="ApproveExpense")
+@blueprint.function_name("ApproveExpense")
+@blueprint.orchestration_trigger(context_name="context")
 def approve_expense(context: df.DurableOrchestrationContext) -> Generator[Any, Any, str]:
     """Approved, rejected or, without an answer in time, escalated."""
     expense = context.get_input()
@@ -45,7 +46,8 @@ def approve_expense(context: df.DurableOrchestrationContext) -> Generator[Any, A
     return "approved" if "approve" in verdict.result else "rejected"
 
 
-@blueprint.activity_trigger(input_name="expense", activity="AskManager")
+@blueprint.function_name("AskManager")
+@blueprint.activity_trigger(input_name="expense")
 def ask_manager(expense: dict) -> None:
     """Sends the mail (here: the log)."""
     logging.info("%s asks for %s: POST /api/expenses/%s/approve or /reject", expense["who"], expense["amount"], expense["instance"])

@@ -32,7 +32,8 @@ async def start_order(req: func.HttpRequest, client: df.DurableOrchestrationClie
     return client.create_check_status_response(req, instance_id)
 
 
-@blueprint.orchestration_trigger(context_name="context", orchestration="PlaceOrder")
+@blueprint.function_name("PlaceOrder")
+@blueprint.orchestration_trigger(context_name="context")
 def place_order(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
     """The order's steps, one after the other. Where a step fails, what went before is in the history and is not done again."""
     order = context.get_input()
@@ -46,7 +47,8 @@ def place_order(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
     return {"payment": payment["id"], "tracking": shipping["tracking"], "amount": reservation["amount"]}
 
 
-@blueprint.activity_trigger(input_name="order", activity="CheckAndReserveInventory")
+@blueprint.function_name("CheckAndReserveInventory")
+@blueprint.activity_trigger(input_name="order")
 def check_and_reserve_inventory(order: dict) -> dict:
     """Raises if there is not enough; the order then fails with that text."""
     item, quantity = order["item"], order["quantity"]
@@ -55,19 +57,22 @@ def check_and_reserve_inventory(order: dict) -> dict:
     return {"id": f"R-{item}-{quantity}", "amount": round(PRICES[item] * quantity, 2)}
 
 
-@blueprint.activity_trigger(input_name="order", activity="ProcessPayment")
+@blueprint.function_name("ProcessPayment")
+@blueprint.activity_trigger(input_name="order")
 def process_payment(order: dict) -> dict:
     """Charges the customer."""
     return {"id": f"P-{order['customer']}-{order['amount']:.2f}"}
 
 
-@blueprint.activity_trigger(input_name="order", activity="ScheduleShipping")
+@blueprint.function_name("ScheduleShipping")
+@blueprint.activity_trigger(input_name="order")
 def schedule_shipping(order: dict) -> dict:
     """Books a parcel."""
     return {"tracking": f"T-{order['reservation']}"}
 
 
-@blueprint.activity_trigger(input_name="message", activity="EmailCustomer")
+@blueprint.function_name("EmailCustomer")
+@blueprint.activity_trigger(input_name="message")
 def email_customer(message: dict) -> None:
     """Tells the customer (here: the log)."""
     logging.info("To %s: your parcel %s is on its way", message["to"], message["tracking"])

@@ -22,7 +22,8 @@ async def start_sales_report(req: func.HttpRequest, client: df.DurableOrchestrat
     )
 
 
-@blueprint.orchestration_trigger(context_name="context", orchestration="TotalSales")
+@blueprint.function_name("TotalSales")
+@blueprint.orchestration_trigger(context_name="context")
 def total_sales(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
     """One activity a region, all at the same time."""
     regions = context.get_input()
@@ -30,7 +31,8 @@ def total_sales(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
     return {"regions": len(regions), "total": sum(amounts)}
 
 
-@blueprint.activity_trigger(input_name="region", activity="SalesOfRegion")
+@blueprint.function_name("SalesOfRegion")
+@blueprint.activity_trigger(input_name="region")
 def sales_of_region(region: str) -> int:
     """A made-up figure that depends on the region's name alone."""
     return sum(map(ord, region)) * 100

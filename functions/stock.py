@@ -35,7 +35,8 @@ async def watch_stock(req: func.HttpRequest, client: df.DurableOrchestrationClie
     return client.create_check_status_response(req, instance_id)
 
 
-@blueprint.orchestration_trigger(context_name="context", orchestration="CheckStockPrice")
+@blueprint.function_name("CheckStockPrice")
+@blueprint.orchestration_trigger(context_name="context")
 def check_stock_price(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
     """Ends when the price has moved by `percent`, or when time is up.
 
@@ -56,7 +57,8 @@ def check_stock_price(context: df.DurableOrchestrationContext) -> Generator[Any,
     return {"symbol": wish["symbol"], "moved": False}
 
 
-@blueprint.activity_trigger(input_name="quote", activity="GetStockPrice")
+@blueprint.function_name("GetStockPrice")
+@blueprint.activity_trigger(input_name="quote")
 def get_stock_price(quote: dict) -> float:
     """A made-up market: every price swings by 5 % within ten minutes."""
     seconds = datetime.fromisoformat(quote["at"]).timestamp()
@@ -64,7 +66,8 @@ def get_stock_price(quote: dict) -> float:
     return round(base * (1 + 0.05 * math.sin(seconds / 600 * math.tau)), 4)
 
 
-@blueprint.activity_trigger(input_name="change", activity="NotifyStockPercentageChange")
+@blueprint.function_name("NotifyStockPercentageChange")
+@blueprint.activity_trigger(input_name="change")
 def notify_stock_percentage_change(change: dict) -> None:
     """Tells whoever asked (here: the log)."""
     logging.warning("%s moved by %s %%", change["symbol"], change["change"])

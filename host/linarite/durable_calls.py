@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from linarite.bindings.protocol import Call
 from linarite.invocation import Datum, string
 from linarite.invoker import Invoker
 from linarite.metadata import Binding, Function
 from linarite.settings import AppSettings
 from linarite.web.durable_api.urls import DEFAULT_CONNECTION, Webhook, client_binding
-
-import msgspec
 
 NO_REASON = "(null)"
 """What the runtime prints as the reason of an orchestrator's, an activity's or an entity's invocation."""

@@ -53,11 +53,6 @@ class Checked:
     errors: Mapping[str, tuple[str, ...]]
     disabled: frozenset[str]
 
-    @property
-    def runnable(self) -> tuple[Function, ...]:
-        """Those without errors. What is disabled is among them."""
-        return tuple(function for function in self.functions if function.name not in self.errors)
-
 
 def name_order(function: Function) -> str:
     """Sort key of functions: by name, in any case, as .NET's ordinal comparison has it (`_` after letters)."""

@@ -10,21 +10,23 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from linarite.clock import Clock, SystemClock
-from linarite.errors import AppError, LinariteError, OperatorError
+from linarite.errors import AppError, OperatorError, WorkerDied
+from linarite.invocation import Datum, InvocationResult
 from linarite.invoker import InFlight
 from linarite.job_host import JobHost, Origin
 from linarite.metadata import Function
 from linarite.options import HostOptions
 from linarite.reload import Change, Reloader, Scope
-from linarite.settings import HostSettings, LocalHttpSettings
+from linarite.settings import AppSettings, HostSettings, LocalHttpSettings
 from linarite.settings_files import Configuration, read_settings
 from linarite.storage_resolution import StorageChoice
 from linarite.web.app import Web
+from linarite.web.assembly import broken_site
 from linarite.web.auth import Doors
 from linarite.web.cors import Cors
 from linarite.web.keys import Keys
@@ -35,6 +37,7 @@ log = logging.getLogger("Host.Startup")
 
 DEFAULT_PORT = 7071
 DEFAULT_ADDRESS = "127.0.0.1"
+_NONE: Mapping[str, Datum] = {}
 
 
 class Host:
@@ -56,7 +59,7 @@ class Host:
         self.base_url = ""
         self.job: JobHost | None = None
         self._configuration: Configuration | None = None
-        self.web = Web(self, Doors(Keys(options.working_folder), are_locked=options.enable_auth), self._clock)
+        self.web = Web(self, self, Doors(Keys(options.working_folder), are_locked=options.enable_auth), self._clock)
         self._server: WebServer | None = None
         self._reloader = Reloader(options.folder, self._load)
         self._changing = asyncio.Lock()
@@ -66,7 +69,7 @@ class Host:
     # life
 
     async def start(self) -> None:
-        """Serve. Raises OperatorError for what no saved file can mend, and, if nothing is watched, AppError for an app that serves nothing."""
+        """Serve. Raises OperatorError for what no saved file mends and, where none is watched, AppError for an app that serves nothing."""
         problem = self._read()
         local = self._configuration.local if self._configuration else LocalHttpSettings()
         bound = self._bind(local)
@@ -75,7 +78,7 @@ class Host:
         if problem is None:
             await self._bring_up()
         else:
-            self._show(Site(state="Error", errors=[str(problem)]))
+            self._show_broken(problem)
         if not self.options.reload and self.web.site.errors:
             await self.stop(0)
             bound.close()
@@ -152,6 +155,14 @@ class Host:
         else:
             await self._load(Change(Scope.SETTINGS, self.options.folder))
 
+    async def invoke(
+        self, function: Function, inputs: Mapping[str, Datum], trigger_metadata: Mapping[str, Datum] = _NONE, *, reason: str
+    ) -> InvocationResult:
+        """The way in to user code, whichever job host runs it now."""
+        if self.job is None:
+            raise WorkerDied("The app is being loaded anew.")
+        return await self.job.invoker.invoke(function, inputs, trigger_metadata, reason=reason)
+
     async def fire(self, function: Function, value: str | None) -> None:
         if self.job is not None:
             await self.job.fire(function, value)
@@ -176,10 +187,10 @@ class Host:
             await self._end_job()
             await self._bring_up()
 
-    def _refuse(self, problem: LinariteError) -> None:
+    def _refuse(self, problem: AppError) -> None:
         """Settings that cannot be used: what runs goes on, unless nothing does."""
         if self.job is None:
-            self._show(Site(state="Error", errors=[str(problem)]))
+            self._show_broken(problem)
         log.error("%s", problem)
 
     async def _bring_up(self) -> None:
@@ -191,9 +202,8 @@ class Host:
         except AppError as error:
             await self._end_job()
             log.error("%s", error)
-            self._show(Site(state="Error", errors=[str(error)], host=self._configuration.host, settings=self._configuration.app))
+            self._show_broken(error)
             return
-        self.web.invoker = self.job.invoker
         self.web.doors = Doors(self.job.keys, are_locked=self.options.enable_auth)
         self.web.webhooks = {"durabletask": self.job.durable_api} if self.job.durable_api else {}
         self._show(self.job.site)
@@ -204,13 +214,17 @@ class Host:
         if job is not None:
             await job.stop()
 
-    def _read(self) -> LinariteError | None:
+    def _read(self) -> AppError | None:
         """Read the settings; what is wrong with them, if anything."""
         try:
             self._configuration = read_settings(self.options.folder, self._environment)
         except AppError as error:
             return error
         return None
+
+    def _show_broken(self, error: AppError) -> None:
+        settings = self._configuration.app if self._configuration else AppSettings({})
+        self._show(broken_site(error, self.settings, settings))
 
     def _show(self, site: Site) -> None:
         self.web.show(site)
@@ -220,8 +234,8 @@ class Host:
         if self.options.reload:
             self._reloader.start(self.settings.watch_directories, self.settings.watch_files)
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -234,9 +248,7 @@ class Host:
         try:
             family, _, _, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
         except OSError:
-            raise OperatorError(
-                f"Invalid --address value '{address}'. Expected an IP address, for example 127.0.0.1 or 0.0.0.0."
-            ) from None
+            raise OperatorError(f"Invalid --address value '{address}'. Expected an IP address, for example 127.0.0.1 or 0.0.0.0.") from None
         bound = socket.socket(family, socket.SOCK_STREAM)
         if os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -254,7 +266,6 @@ class Host:
 
     def _origin(self) -> Origin:
         return Origin(self.base_url, self.base_url.partition("://")[2])
-
 
 
 def display_host(address: str) -> str:

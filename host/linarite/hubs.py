@@ -111,7 +111,9 @@ def working_folder(folder: Path) -> Path:
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
     except OSError as error:
-        raise HubUnavailable(f"{folder} cannot be written: {error.strerror}. Durable work is kept there; make the app's folder writable.") from None
+        raise HubUnavailable(
+            f"{folder} cannot be written: {error.strerror}. Durable work is kept there; make the app's folder writable."
+        ) from None
     return folder
 
 

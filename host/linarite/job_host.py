@@ -7,21 +7,21 @@ Functions runtime's word for the same thing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from linarite.bindings.manual import manual_trigger
 from linarite.bindings.protocol import BindingTypes, InputBinding, OutputBinding
 from linarite.bindings.trigger_types import reason_not_started
-from linarite.clock import Clock
+from linarite.clock import Clock, within
 from linarite.dialects.names import DurableFunctions
 from linarite.dispatcher import Dispatcher
 from linarite.durable_calls import DurableCalls, DurableClientInput
 from linarite.errors import AppError, LinariteError, UserCodeFailed
-from linarite.function_index import say, site_of
 from linarite.function_log import FunctionLog
 from linarite.hubs import Hubs
 from linarite.identity import host_id
@@ -33,6 +33,7 @@ from linarite.metadata import Function
 from linarite.options import HostOptions
 from linarite.settings_files import Configuration, worker_environment
 from linarite.storage_resolution import StorageChoice, resolve
+from linarite.web.assembly import announce, site_of
 from linarite.web.durable_api.app import PUBLIC_PATH, DurableApi
 from linarite.web.durable_api.call import DurableHost
 from linarite.web.durable_api.rpc import RpcEndpoint
@@ -66,6 +67,9 @@ class JobHost:
     def __init__(
         self, configuration: Configuration, options: HostOptions, origin: Origin, clock: Clock, environment: Mapping[str, str]
     ) -> None:
+        if options.functions:
+            chosen = replace(configuration.host, functions=options.functions)
+            configuration = replace(configuration, host=chosen)
         self._configuration = configuration
         self._options = options
         self._origin = origin
@@ -101,7 +105,7 @@ class JobHost:
         self.site = self._site(self.app)
         await self.invoker.start()
         await self._equip()
-        say(self.site)
+        announce(self.site)
 
     async def reload(self) -> bool:
         """Load the saved code. A code that does not load changes nothing but the log; whether it did load."""
@@ -109,13 +113,13 @@ class JobHost:
         app = await self._channel.reload()
         site = self._site(app)
         if site.errors:
-            say(site)
+            announce(site)
             if self.site.errors:
                 self.site = site
             return False
         self.app, self.site = app, site
         await self._equip()
-        say(site)
+        announce(site)
         return True
 
     async def begin(self) -> None:
@@ -144,12 +148,8 @@ class JobHost:
 
     async def drain(self, grace_s: float) -> None:
         """Start nothing more; wait for what runs for up to `grace_s` seconds."""
-        drained = asyncio.ensure_future(asyncio.gather(self._work.drain(), self.invoker.drain(grace_s)))
-        alarm = asyncio.ensure_future(self._clock.sleep(grace_s))
-        await asyncio.wait({drained, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (drained, alarm):
-            task.cancel()
-        await asyncio.gather(drained, alarm, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await within(self._clock, grace_s, asyncio.gather(self._work.drain(), self.invoker.drain(grace_s)))
 
     async def stop(self) -> None:
         """End at once: what still runs is cut short, and durable work of it comes again."""
@@ -166,8 +166,8 @@ class JobHost:
     # what it shows
 
     @property
-    def worker_pids(self) -> list[int]:
-        return list(self._channel.process_ids) if isinstance(self._channel, WorkerPool) else []
+    def worker_pids(self) -> Sequence[int]:
+        return self._channel.process_ids if isinstance(self._channel, WorkerPool) else []
 
     @property
     def next_times(self) -> dict[str, datetime]:
@@ -224,7 +224,7 @@ class JobHost:
     def _site(self, app: IndexedApp) -> Site:
         for warning in app.warnings:
             log.warning("%s", warning)
-        return site_of(app, self._configuration, self._options.functions)
+        return site_of(app, self._configuration.host, self._configuration.app)
 
     def _runnable(self) -> list[Function]:
         return [f for f in self.site.functions if f.name not in self.site.function_errors and f.name not in self.site.disabled]

@@ -81,7 +81,8 @@ class _Session:
     async def _unless_told(self, starting: asyncio.Future[None]) -> bool:
         """Whether the host has started; a Ctrl+C meanwhile calls it off."""
         told = asyncio.ensure_future(self._told.wait())
-        await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {starting, told}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         if not starting.done():
             starting.cancel()
@@ -97,7 +98,8 @@ class _Session:
             self._say(f"Waiting up to {GRACE_S:g} s for {len(running)} in flight: {names}. Press Ctrl+C again to stop now.", "yellow")
         ending = asyncio.ensure_future(host.stop(GRACE_S))
         told_twice = asyncio.ensure_future(self._told_twice.wait())
-        await asyncio.wait({ending, told_twice}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {ending, told_twice}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         told_twice.cancel()
         if not ending.done():
             ending.cancel()
@@ -133,7 +135,9 @@ class _Session:
     def _shown(self, host: Host) -> None:
         self._levels.configure(host.settings.logging.levels)
         if self._is_listed:
-            self._say(f"{len(host.web.site.functions)} functions loaded." if not host.web.site.errors else "The change was not taken over.", None)
+            self._say(
+                f"{len(host.web.site.functions)} functions loaded." if not host.web.site.errors else "The change was not taken over.", None
+            )
 
     def _list(self, host: Host) -> None:
         """The banner and the listing, once."""

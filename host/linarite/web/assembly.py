@@ -6,11 +6,13 @@ Source: functions-host section 1.9 (which mistake stops what).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from linarite import function_rules
 from linarite.errors import AppError
-from linarite.settings import AppSettings, HostSettings
+from linarite.expressions import with_settings
+from linarite.metadata import Function
+from linarite.settings import AppSettings, HostSettings, UnresolvedSetting
 from linarite.web.routes import route_table
 from linarite.web.site import Site
 from linarite.workers.protocol import IndexedApp, LoadFailure
@@ -32,19 +34,34 @@ def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings) -> Site:
     errors = [] if app.failure is None else [failure_text(app.failure)]
     try:
         checked = function_rules.check(app.functions, host.functions, disabled)
-        table = route_table(checked.runnable, host.http.route_prefix)
+        functions, unresolved = _resolved(checked.functions, settings)
+        runnable = [function for function in functions if function.name not in checked.errors and function.name not in unresolved]
+        table = route_table(runnable, host.http.route_prefix)
     except AppError as error:
         return Site(state="Error", errors=[str(error)], functions=app.functions, function_errors=found, host=host, settings=settings)
     conflicts = {name: (error,) for name, error in table.errors.items()}
     return Site(
         errors=errors,
-        functions=checked.functions,
-        function_errors={**found, **checked.errors, **conflicts},
+        functions=functions,
+        function_errors={**found, **checked.errors, **unresolved, **conflicts},
         disabled=checked.disabled,
         routes=table,
         host=host,
         settings=settings,
     )
+
+
+def _resolved(functions: Iterable[Function], settings: AppSettings) -> tuple[tuple[Function, ...], dict[str, tuple[str, ...]]]:
+    """The functions with their `%SETTING%`s replaced; those that name a setting which is not there as they are, and the message."""
+    resolved: list[Function] = []
+    errors: dict[str, tuple[str, ...]] = {}
+    for function in functions:
+        try:
+            resolved.append(with_settings(function, settings))
+        except UnresolvedSetting as error:
+            resolved.append(function)
+            errors[function.name] = (f"Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.{function.name}'. {error}",)
+    return tuple(resolved), errors
 
 
 def broken_site(error: AppError, host: HostSettings, settings: AppSettings) -> Site:
