@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from linarite.bindings.manual import manual_trigger
+from linarite.bindings.connections import Connections
 from linarite.bindings.protocol import BindingTypes, InputBinding, OutputBinding
-from linarite.bindings.trigger_types import reason_not_started
+from linarite.bindings.storage_bindings import storage_bindings
+from linarite.bindings.wakes import Wakes
 from linarite.clock import Clock, within
 from linarite.dialects.names import DurableFunctions
 from linarite.dispatcher import Dispatcher
@@ -26,9 +27,8 @@ from linarite.function_log import FunctionLog
 from linarite.hubs import Hubs
 from linarite.identity import host_id
 from linarite.invoker import HOST_APIS, Invoker
-from linarite.listeners.protocol import Listener
-from linarite.listeners.schedule_monitor import FileScheduleMonitor, ScheduleMonitor
 from linarite.listeners.timer import TimerListener
+from linarite.listening import Listening
 from linarite.metadata import Function
 from linarite.options import HostOptions
 from linarite.settings_files import Configuration, worker_environment
@@ -44,7 +44,6 @@ from linarite.work import Work
 from linarite.workers.interpreter import find_python
 from linarite.workers.pool import WorkerPool
 from linarite.workers.protocol import IndexedApp, WorkerChannel
-from linarite.zones import schedule_zone
 
 log = logging.getLogger("Host.Startup")
 
@@ -124,16 +123,8 @@ class JobHost:
 
     async def begin(self) -> None:
         """Start the listeners, and durable work if there is any, of what `site` holds."""
-        listeners: dict[str, Listener] = {}
-        for function in self._runnable():
-            try:
-                listener = self._listener(function)
-            except AppError as error:
-                log.error("The '%s' function is in error: %s", function.name, error)
-                continue
-            if listener is not None:
-                listeners[function.name] = listener
-        await self._work.listen(listeners)
+        if self._listening is not None:
+            await self._work.listen(self._listening.listeners(self._runnable()))
         functions = DurableFunctions(self._runnable(), self._configuration.app.expand)
         if self._dispatcher is not None:
             self._dispatcher.functions = functions
@@ -178,11 +169,8 @@ class JobHost:
     async def fire(self, function: Function, value: str | None) -> None:
         """Run a function by hand; whatever goes wrong is in the log."""
         try:
-            listener = self._work.listeners.get(function.name)
-            if isinstance(listener, TimerListener):
-                inputs, metadata = await listener.manual_trigger(value)
-            else:
-                inputs, metadata = manual_trigger(function, value, self._clock.now())
+            listening = await self._listening_for(function)
+            inputs, metadata = await listening.by_hand(function, value, self._work.listeners.get(function.name))
         except LinariteError as error:
             logging.getLogger(f"Function.{function.name}").error("%s", error)
             return
@@ -250,8 +238,8 @@ class JobHost:
             webhook=self.webhook,
             settings=durable,
             hubs=self.hubs,
-            entities=lambda: DurableFunctions(self.site.functions, self._configuration.app.expand).called("entity"),
-            is_disabled=lambda name: self._is_disabled(name),
+            functions=self._durable_functions,
+            is_disabled=lambda name: name in self.site.disabled,
             clock=self._clock,
         )
         self.durable_api = DurableApi(host, PUBLIC_PATH)
@@ -261,22 +249,6 @@ class JobHost:
         rpc = self._rpc
         client = DurableClientInput(self.webhook, lambda: rpc.base_url if rpc else None, self._configuration.app)
         self._inputs |= {"durableclient": client, "orchestrationclient": client}
-
-    def _is_disabled(self, name: str) -> bool:
-        function = DurableFunctions(self.site.functions, self._configuration.app.expand).get("orchestrator", name)
-        return function is not None and function.name in self.site.disabled
-
-    def _listener(self, function: Function) -> Listener | None:
-        if function.trigger_type == "timertrigger":
-            zone = schedule_zone(self._configuration.app)
-            return TimerListener(function, self.invoker, self._monitor(), self._clock, zone)
-        if reason := reason_not_started(function):
-            log.warning("Function '%s' is not started. %s", function.name, reason)
-        return None
-
-    def _monitor(self) -> ScheduleMonitor:
-        zone = schedule_zone(self._configuration.app)
-        return FileScheduleMonitor(self._options.working_folder / "timers", zone)
 
 
 def _process_count(text: str) -> int:
