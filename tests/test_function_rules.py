@@ -52,7 +52,6 @@ def test_a_binding_nobody_registers_is_an_error_of_a_function_that_is_known() ->
         "The binding type(s) 'nonesuch' are not registered. Please ensure the type is correct and the binding extension is installed.",
     )
     assert [one.name for one in checked.functions] == ["f"]
-    assert checked.runnable == ()
 
 
 def test_a_trigger_of_any_type_may_be_fired_by_hand() -> None:
@@ -75,7 +74,7 @@ def test_names_that_differ_in_case_only_are_named_with_their_places() -> None:
         check([http_function("same"), http_function("Same")], None, ())
 
 
-def test_what_is_disabled_is_runnable_all_the_same() -> None:
+def test_what_is_disabled_is_listed_all_the_same() -> None:
     checked = check([http_function("one"), http_function("two")], None, ["two", "three"])
     assert checked.disabled == {"two"}
-    assert [one.name for one in checked.runnable] == ["one", "two"]
+    assert [one.name for one in checked.functions] == ["one", "two"]

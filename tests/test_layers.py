@@ -22,7 +22,7 @@ function_log invoker
 dispatcher
 listeners
 web
-azurite storage_resolution options hubs durable_calls work reload job_host host
+azurite storage_resolution options hubs durable_app listening work reload job_host host
 cli pytest_plugin
 """
 

@@ -205,7 +205,7 @@ class Host:
             self._show_broken(error)
             return
         self.web.doors = Doors(self.job.keys, are_locked=self.options.enable_auth)
-        self.web.webhooks = {"durabletask": self.job.durable_api} if self.job.durable_api else {}
+        self.web.webhooks = {"durabletask": self.job.doors.api} if self.job.doors else {}
         self._show(self.job.site)
         await self.job.begin()
 

@@ -9,8 +9,8 @@ import asyncio
 import socket
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from linarite.bindings.connections import Connections
 from linarite.clock import Clock
 from linarite.errors import HubUnavailable
 from linarite.identity import task_hub_name
@@ -18,24 +18,32 @@ from linarite.settings import AppSettings, DurableSettings
 from linarite.storage_resolution import StorageChoice
 from linarite.taskhub.protocol import HubClient, TaskHub
 
-if TYPE_CHECKING:
-    from linarite.storage.account import Storage
-
 _Key = tuple[str, str]
 
 
 class Hubs:
-    """Opens hubs by name and connection. `folder` is the app's `.linarite`; None keeps embedded hubs in memory."""
+    """Opens hubs by name and connection; the accounts are those of `connections`.
 
-    def __init__(self, choice: StorageChoice, settings: AppSettings, durable: DurableSettings, folder: Path | None, clock: Clock) -> None:
+    `folder` is the app's `.linarite`; None keeps embedded hubs in memory.
+    """
+
+    def __init__(
+        self,
+        choice: StorageChoice,
+        settings: AppSettings,
+        durable: DurableSettings,
+        connections: Connections,
+        folder: Path | None,
+        clock: Clock,
+    ) -> None:
         self._choice = choice
         self._settings = settings
         self._durable = durable
+        self._connections = connections
         self._folder = folder
         self._clock = clock
         self._lock = asyncio.Lock()
         self._hubs: dict[_Key, TaskHub] = {}
-        self._accounts: list[Storage] = []
         named = task_hub_name(durable.hub_name, settings)
         self.name = named.name
         """The app's own hub."""
@@ -53,10 +61,7 @@ class Hubs:
         """Close every hub that was opened."""
         for hub in reversed(self._hubs.values()):
             await hub.stop()
-        for account in self._accounts:
-            await account.close()
         self._hubs.clear()
-        self._accounts.clear()
 
     async def _open(self, name: str, connection: str) -> TaskHub:
         key = (name.lower(), connection.lower())
@@ -79,28 +84,17 @@ class Hubs:
         from linarite.taskhub.azure.timing import Timing
 
         is_own = connection.lower() == self._durable.connection_name.lower()
-        storage = self._account(self._choice.connection if is_own else self._settings.connection(connection), connection)
-        tracking = None
-        if is_own and (setting := self._durable.tracking_connection_name):
-            tracking = self._account(self._settings.connection(setting), setting)
+        tracking = self._durable.tracking_connection_name if is_own else None
         return AzureHub(
-            storage,
+            self._connections.storage(connection),
             self._durable,
             name,
             worker_id(self._folder),
             self._clock,
             Timing.of(self._durable),
-            tracking=tracking,
+            tracking=self._connections.storage(tracking) if tracking else None,
             app_name=self._settings.get("WEBSITE_SITE_NAME", ""),
         )
-
-    def _account(self, connection: str, setting: str) -> Storage:
-        from linarite.storage.account import Storage
-        from linarite.storage.connection import account
-
-        storage = Storage(account(connection, setting))
-        self._accounts.append(storage)
-        return storage
 
 
 def working_folder(folder: Path) -> Path:

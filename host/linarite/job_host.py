@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from linarite.bindings.connections import Connections
+from linarite.bindings.connections import DEFAULT, Connections
 from linarite.bindings.protocol import BindingTypes, InputBinding, OutputBinding
 from linarite.bindings.storage_bindings import storage_bindings
 from linarite.bindings.wakes import Wakes
 from linarite.clock import Clock, within
 from linarite.dialects.names import DurableFunctions
 from linarite.dispatcher import Dispatcher
-from linarite.durable_calls import DurableCalls, DurableClientInput
-from linarite.errors import AppError, LinariteError, UserCodeFailed
+from linarite.durable_app import DurableCalls, DurableDoors
+from linarite.errors import LinariteError, UserCodeFailed
 from linarite.function_log import FunctionLog
 from linarite.hubs import Hubs
 from linarite.identity import host_id
@@ -34,9 +34,7 @@ from linarite.options import HostOptions
 from linarite.settings_files import Configuration, worker_environment
 from linarite.storage_resolution import StorageChoice, resolve
 from linarite.web.assembly import announce, site_of
-from linarite.web.durable_api.app import PUBLIC_PATH, DurableApi
-from linarite.web.durable_api.call import DurableHost
-from linarite.web.durable_api.rpc import RpcEndpoint
+from linarite.web.durable_api.app import PUBLIC_PATH
 from linarite.web.durable_api.urls import Webhook
 from linarite.web.keys import Keys
 from linarite.web.site import Site
@@ -48,7 +46,8 @@ from linarite.workers.protocol import IndexedApp, WorkerChannel
 log = logging.getLogger("Host.Startup")
 
 _DURABLE_TRIGGERS = frozenset({"orchestrationtrigger", "activitytrigger", "entitytrigger"})
-_STORAGE_BINDINGS = frozenset({"queuetrigger", "queue", "blobtrigger", "blob", "table"})
+_DURABLE = _DURABLE_TRIGGERS | {"durableclient", "orchestrationclient"}
+_STORAGE = frozenset({"queuetrigger", "queue", "blobtrigger", "blob", "table"})
 """Binding types that need a storage account."""
 
 
@@ -91,10 +90,11 @@ class JobHost:
             timeout_s=configuration.host.timeout_s,
             retry=configuration.host.retry,
         )
+        self.doors: DurableDoors | None = None
         self._work = Work()
-        self._rpc: RpcEndpoint | None = None
+        self._connections: Connections | None = None
+        self._listening: Listening | None = None
         self._dispatcher: Dispatcher | None = None
-        self.durable_api: DurableApi | None = None
 
     # life
 
@@ -125,7 +125,7 @@ class JobHost:
         """Start the listeners, and durable work if there is any, of what `site` holds."""
         if self._listening is not None:
             await self._work.listen(self._listening.listeners(self._runnable()))
-        functions = DurableFunctions(self._runnable(), self._configuration.app.expand)
+        functions = self._durable_functions()
         if self._dispatcher is not None:
             self._dispatcher.functions = functions
         elif self.hubs is not None and any(function.trigger_type in _DURABLE_TRIGGERS for function in self._runnable()):
@@ -147,10 +147,12 @@ class JobHost:
         await self._work.stop()
         await self.invoker.stop()
         await self._channel.stop(0)
-        if self._rpc is not None:
-            await self._rpc.stop()
+        if self.doors is not None:
+            await self.doors.close()
         if self.hubs is not None:
             await self.hubs.stop()
+        if self._connections is not None:
+            await self._connections.close()
         if self.storage.started is not None:
             await self.storage.started.stop()
 
@@ -169,8 +171,7 @@ class JobHost:
     async def fire(self, function: Function, value: str | None) -> None:
         """Run a function by hand; whatever goes wrong is in the log."""
         try:
-            listening = await self._listening_for(function)
-            inputs, metadata = await listening.by_hand(function, value, self._work.listeners.get(function.name))
+            inputs, metadata = await self._listening_ready().by_hand(function, value, self._work.listeners.get(function.name))
         except LinariteError as error:
             logging.getLogger(f"Function.{function.name}").error("%s", error)
             return
@@ -217,38 +218,60 @@ class JobHost:
     def _runnable(self) -> list[Function]:
         return [f for f in self.site.functions if f.name not in self.site.function_errors and f.name not in self.site.disabled]
 
-    async def _equip(self) -> None:
-        """Open what the loaded functions need and is not open yet: storage, the durable client's doors."""
-        types = {binding.type.lower() for function in self.site.functions for binding in function.bindings}
-        is_durable = bool(types & (_DURABLE_TRIGGERS | {"durableclient"}))
-        if self.hubs is None and (is_durable or types & (_STORAGE_BINDINGS | {"timertrigger"})):
-            needs_storage = bool(types & _STORAGE_BINDINGS)
-            self.storage = await resolve(self._configuration.app, self._options.storage, self._options.folder, needs_storage=needs_storage)
-            durable = self._configuration.host.durable
-            self.hubs = Hubs(self.storage, self._configuration.app, durable, self._options.working_folder, self._clock)
-            if self.hubs.warning and is_durable:
-                log.warning("%s", self.hubs.warning)
-        if is_durable and self.durable_api is None:
-            await self._open_durable_doors()
+    def _durable_functions(self) -> DurableFunctions:
+        return DurableFunctions(self._runnable(), self._configuration.app.expand)
 
-    async def _open_durable_doors(self) -> None:
+    def _is_disabled(self, orchestrator: str) -> bool:
+        every = DurableFunctions(self.site.functions, self._configuration.app.expand)
+        function = every.get("orchestrator", orchestrator)
+        return function is not None and function.name in self.site.disabled
+
+    async def _equip(self) -> None:
+        """Open what the loaded functions need and is not open yet: storage, listeners' ground, the durable client's doors."""
+        types = {binding.type.lower() for function in self.site.functions for binding in function.bindings}
+        if self._connections is None and types & (_DURABLE | _STORAGE | {"timertrigger"}):
+            await self._open_storage(needs_storage=bool(types & _STORAGE))
+        if self.doors is None and types & _DURABLE:
+            await self._open_doors()
+
+    async def _open_storage(self, *, needs_storage: bool) -> None:
+        settings, options = self._configuration.app, self._options
+        self.storage = await resolve(settings, options.storage, options.folder, needs_storage=needs_storage)
+        if self.storage.started is not None:
+            settings = settings.overlaid({DEFAULT: self.storage.connection})
+        self._connections = Connections(settings)
+        wakes = Wakes()
+        types = storage_bindings(self._connections, self._configuration.host.queues, self._clock, wakes)
+        self._inputs |= types.inputs
+        self._outputs |= types.outputs
+        keeps_in = options.working_folder / "timers" if self.storage.is_embedded else None
+        host = self._configuration.host
+        self._listening = Listening(settings, host, self._connections, self.invoker, self._clock, self.id, keeps_in, wakes)
+        self.hubs = Hubs(self.storage, settings, host.durable, self._connections, options.working_folder, self._clock)
+
+    async def _open_doors(self) -> None:
         assert self.hubs is not None
-        durable = self._configuration.host.durable
-        host = DurableHost(
-            webhook=self.webhook,
-            settings=durable,
-            hubs=self.hubs,
-            functions=self._durable_functions,
-            is_disabled=lambda name: name in self.site.disabled,
-            clock=self._clock,
+        if self.hubs.warning:
+            log.warning("%s", self.hubs.warning)
+        self.doors = DurableDoors(
+            self.hubs,
+            self._configuration.app,
+            self._configuration.host.durable,
+            self.webhook,
+            self._durable_functions,
+            self._is_disabled,
+            self._clock,
         )
-        self.durable_api = DurableApi(host, PUBLIC_PATH)
-        if durable.local_rpc_endpoint:
-            self._rpc = RpcEndpoint(host)
-            await self._rpc.start()
-        rpc = self._rpc
-        client = DurableClientInput(self.webhook, lambda: rpc.base_url if rpc else None, self._configuration.app)
-        self._inputs |= {"durableclient": client, "orchestrationclient": client}
+        await self.doors.open()
+        self._inputs |= {"durableclient": self.doors.client, "orchestrationclient": self.doors.client}
+
+    def _listening_ready(self) -> Listening:
+        """For functions fired by hand in an app that has nothing to listen to."""
+        if self._listening is not None:
+            return self._listening
+        configuration, connections = self._configuration, Connections(self._configuration.app)
+        folder = self._options.working_folder / "timers"
+        return Listening(configuration.app, configuration.host, connections, self.invoker, self._clock, self.id, folder, Wakes())
 
 
 def _process_count(text: str) -> int:

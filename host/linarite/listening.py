@@ -88,16 +88,12 @@ class Listening:
         if function.trigger_type == "timertrigger":
             return TimerListener(function, self._invoker, self._monitor(), self._clock, schedule_zone(self._settings))
         if function.trigger_type == "queuetrigger":
-            return QueueListener(
-                function, self._connections, self._host.queues, self._invoker, self._clock, self._wakes, self._outages
-            )
+            return QueueListener(function, self._connections, self._host.queues, self._invoker, self._clock, self._wakes, self._outages)
         return None
 
     def _blob_listener(self, triggers: Sequence[BlobTrigger]) -> BlobListener:
         storage = self._connections.storage()
-        return BlobListener(
-            triggers, storage, self._host_id, self._host.blobs, self._invoker, self._clock, self._wakes, self._outages
-        )
+        return BlobListener(triggers, storage, self._host_id, self._host.blobs, self._invoker, self._clock, self._wakes, self._outages)
 
     def _monitor(self) -> ScheduleMonitor:
         zone = schedule_zone(self._settings)

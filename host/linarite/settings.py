@@ -164,6 +164,12 @@ class AppSettings(Mapping[str, str]):
         """Where a setting that is there was found."""
         return self._origins.get(self._names[_key(name)], ENVIRONMENT)
 
+    def overlaid(self, values: Mapping[str, str]) -> AppSettings:
+        """These settings with others over them."""
+        names = {_key(name) for name in values}
+        kept = {name: value for name, value in self._values.items() if _key(name) not in names}
+        return AppSettings({**kept, **values}, {**self._origins, **dict.fromkeys(values, "this host")})
+
     def flag(self, name: str) -> bool:
         """Whether the setting is `true` or `1`, in any case."""
         return self.get(name, "").strip().lower() in ("true", "1")

@@ -73,6 +73,11 @@ class Generation:
         self._keepers = [asyncio.create_task(self._keep(place), name="worker keeper") for place in self._places]
         return await asyncio.shield(self._first)
 
+    @property
+    def process_ids(self) -> list[int]:
+        """The children that are up."""
+        return [place.worker.process_id for place in self._places if place.worker is not None]
+
     async def worker(self) -> ChildWorker:
         """The next child in turn of those that are ready; waits for one. Raises WorkerDied if none can be brought up any more."""
         while True:

@@ -49,6 +49,11 @@ class WorkerPool:
         """What is wrong for good with the children, if they die again and again."""
         return self._deaths.standing_error
 
+    @property
+    def process_ids(self) -> list[int]:
+        """The children that run the app; the spare is none of them."""
+        return [process_id for generation in self._generations() for process_id in generation.process_ids]
+
     async def start(self) -> IndexedApp:
         """See `WorkerChannel.start`. If the app cannot be loaded, `reload` tries again."""
         return await self.reload()

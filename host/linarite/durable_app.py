@@ -1,4 +1,4 @@
-"""How durable functions are run, and what a `durableClient` binding is given: the durable part of a host, in terms of its other parts."""
+"""The durable part of a job host: the client's two doors, what a `durableClient` binding is given, how durable functions are run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from linarite.bindings.protocol import Call
+from linarite.clock import Clock
+from linarite.dialects.names import DurableFunctions
+from linarite.hubs import Hubs
 from linarite.invocation import Datum, string
 from linarite.invoker import Invoker
 from linarite.metadata import Binding, Function
-from linarite.settings import AppSettings
-from linarite.web.durable_api.urls import DEFAULT_CONNECTION, Webhook, client_binding
+from linarite.settings import AppSettings, DurableSettings
+from linarite.web.durable_api.app import PUBLIC_PATH, DurableApi
+from linarite.web.durable_api.call import DurableHost
+from linarite.web.durable_api.rpc import RpcEndpoint
+from linarite.web.durable_api.urls import Webhook, client_binding
 
 NO_REASON = "(null)"
 """What the runtime prints as the reason of an orchestrator's, an activity's or an entity's invocation."""
@@ -45,5 +51,37 @@ class DurableClientInput:
         if hub := self._settings.expand(binding.text("taskHub")):
             webhook = msgspec.structs.replace(webhook, hub=hub)
         if connection := binding.text("connectionName") or binding.text("connection"):
-            webhook = msgspec.structs.replace(webhook, connection=connection or DEFAULT_CONNECTION)
+            webhook = msgspec.structs.replace(webhook, connection=connection)
         return string(client_binding(webhook, self._rpc_base_url()))
+
+
+class DurableDoors:
+    """The public management API and the SDK client's own endpoint. `functions` and `is_disabled` tell of the app as it is now."""
+
+    def __init__(
+        self,
+        hubs: Hubs,
+        settings: AppSettings,
+        durable: DurableSettings,
+        webhook: Callable[[], Webhook],
+        functions: Callable[[], DurableFunctions],
+        is_disabled: Callable[[str], bool],
+        clock: Clock,
+    ) -> None:
+        host = DurableHost(webhook=webhook, settings=durable, hubs=hubs, functions=functions, is_disabled=is_disabled, clock=clock)
+        self.api = DurableApi(host, PUBLIC_PATH)
+        self._rpc = RpcEndpoint(host) if durable.local_rpc_endpoint else None
+        self.client = DurableClientInput(webhook, self._rpc_base_url, settings)
+
+    async def open(self) -> None:
+        """Let the SDK's client in."""
+        if self._rpc is not None:
+            await self._rpc.start()
+
+    async def close(self) -> None:
+        """Let nobody in any more."""
+        if self._rpc is not None:
+            await self._rpc.stop()
+
+    def _rpc_base_url(self) -> str | None:
+        return self._rpc.base_url if self._rpc is not None else None
