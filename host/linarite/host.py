@@ -26,7 +26,7 @@ from linarite.settings import AppSettings, HostSettings, LocalHttpSettings
 from linarite.settings_files import Configuration, read_settings
 from linarite.storage_resolution import StorageChoice
 from linarite.web.app import Web
-from linarite.web.assembly import broken_site
+from linarite.web.assembly import announce, broken_site
 from linarite.web.auth import Doors
 from linarite.web.cors import Cors
 from linarite.web.keys import Keys
@@ -38,6 +38,13 @@ log = logging.getLogger("Host.Startup")
 DEFAULT_PORT = 7071
 DEFAULT_ADDRESS = "127.0.0.1"
 _NONE: Mapping[str, Datum] = {}
+
+
+class NothingToServe(AppError):
+    """The app has errors, which have been logged, and nothing watches for their correction."""
+
+    def __init__(self) -> None:
+        super().__init__("The app cannot be served as it is. Correct it and start again, or start without --no-reload to be reloaded.")
 
 
 class Host:
@@ -69,22 +76,26 @@ class Host:
     # life
 
     async def start(self) -> None:
-        """Serve. Raises OperatorError for what no saved file mends and, where none is watched, AppError for an app that serves nothing."""
+        """Serve. Raises OperatorError for what no saved file mends and, where none is watched, NothingToServe."""
         problem = self._read()
         local = self._configuration.local if self._configuration else LocalHttpSettings()
         bound = self._bind(local)
         self.web.cors = Cors(self.options.cors or local.cors, self.options.cors_credentials or local.cors_credentials)
         self._server = WebServer(self.web)
-        if problem is None:
-            await self._bring_up()
-        else:
-            self._show_broken(problem)
-        if not self.options.reload and self.web.site.errors:
-            await self.stop(0)
+        try:
+            if problem is None:
+                await self._bring_up()
+            else:
+                self._show_broken(problem)
+            if not self.options.reload and self.web.site.errors:
+                raise NothingToServe
+            await self._server.start(bound)
+        except BaseException:
             bound.close()
-            raise AppError("\n".join(self.web.site.errors))
-        await self._server.start(bound)
-        self._watch()
+            await self._end_job()
+            raise
+        if self.options.reload:
+            self._reloader.start(self.settings.watch_directories, self.settings.watch_files)
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new work, let what runs end for up to `grace_s` seconds, end everything. No process is left behind."""
@@ -174,6 +185,7 @@ class Host:
         async with self._changing:
             if change.scope is Scope.CODE and self.job is not None and not self.options.in_process:
                 if await self.job.reload():
+                    self._hook_up()
                     self._show(self.job.site)
                     await self.job.begin()
                 elif self.web.site.errors:
@@ -191,7 +203,8 @@ class Host:
         """Settings that cannot be used: what runs goes on, unless nothing does."""
         if self.job is None:
             self._show_broken(problem)
-        log.error("%s", problem)
+        else:
+            log.error("%s", problem)
 
     async def _bring_up(self) -> None:
         """Build and start a job host for the settings that were read."""
@@ -201,13 +214,20 @@ class Host:
             await self.job.start()
         except AppError as error:
             await self._end_job()
-            log.error("%s", error)
             self._show_broken(error)
             return
+        except BaseException:
+            await self._end_job()
+            raise
         self.web.doors = Doors(self.job.keys, are_locked=self.options.enable_auth)
-        self.web.webhooks = {"durabletask": self.job.doors.api} if self.job.doors else {}
+        self._hook_up()
         self._show(self.job.site)
         await self.job.begin()
+
+    def _hook_up(self) -> None:
+        """Let the web part know of the durable client's public door, once there is one."""
+        assert self.job is not None
+        self.web.webhooks = {"durabletask": self.job.doors.api} if self.job.doors else {}
 
     async def _end_job(self) -> None:
         job, self.job = self.job, None
@@ -224,15 +244,13 @@ class Host:
 
     def _show_broken(self, error: AppError) -> None:
         settings = self._configuration.app if self._configuration else AppSettings({})
-        self._show(broken_site(error, self.settings, settings))
+        site = broken_site(error, self.settings, settings)
+        announce(site)
+        self._show(site)
 
     def _show(self, site: Site) -> None:
         self.web.show(site)
         self._on_site(self)
-
-    def _watch(self) -> None:
-        if self.options.reload:
-            self._reloader.start(self.settings.watch_directories, self.settings.watch_files)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

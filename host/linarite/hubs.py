@@ -68,7 +68,11 @@ class Hubs:
         async with self._lock:
             if key not in self._hubs:
                 hub = self._embedded(name) if self._choice.is_embedded else self._on_storage(name, connection)
-                await hub.start()
+                try:
+                    await hub.start()
+                except BaseException:
+                    await hub.stop()
+                    raise
                 self._hubs[key] = hub
             return self._hubs[key]
 

@@ -33,6 +33,7 @@ from linarite.metadata import Function
 from linarite.options import HostOptions
 from linarite.settings_files import Configuration, worker_environment
 from linarite.storage_resolution import StorageChoice, resolve
+from linarite.taskhub.protocol import TaskHub
 from linarite.web.assembly import announce, site_of
 from linarite.web.durable_api.app import PUBLIC_PATH
 from linarite.web.durable_api.urls import Webhook
@@ -91,10 +92,9 @@ class JobHost:
             retry=configuration.host.retry,
         )
         self.doors: DurableDoors | None = None
-        self._work = Work()
+        self._work = Work(clock)
         self._connections: Connections | None = None
         self._listening: Listening | None = None
-        self._dispatcher: Dispatcher | None = None
 
     # life
 
@@ -126,12 +126,10 @@ class JobHost:
         if self._listening is not None:
             await self._work.listen(self._listening.listeners(self._runnable()))
         functions = self._durable_functions()
-        if self._dispatcher is not None:
-            self._dispatcher.functions = functions
+        if self._work.dispatcher is not None:
+            self._work.dispatcher.functions = functions
         elif self.hubs is not None and any(function.trigger_type in _DURABLE_TRIGGERS for function in self._runnable()):
-            hub = await self.hubs.own()
-            self._dispatcher = Dispatcher(hub, functions, DurableCalls(self.invoker), self._clock, self._configuration.host.durable)
-            await self._work.dispatch(hub, self._dispatcher)
+            await self._work.dispatch(self.hubs.own, self._dispatcher)
 
     async def pause(self) -> None:
         """Start nothing of the app's own accord any more; what runs goes on."""
@@ -220,6 +218,10 @@ class JobHost:
 
     def _durable_functions(self) -> DurableFunctions:
         return DurableFunctions(self._runnable(), self._configuration.app.expand)
+
+    def _dispatcher(self, hub: TaskHub) -> Dispatcher:
+        durable = self._configuration.host.durable
+        return Dispatcher(hub, self._durable_functions(), DurableCalls(self.invoker), self._clock, durable)
 
     def _is_disabled(self, orchestrator: str) -> bool:
         every = DurableFunctions(self.site.functions, self._configuration.app.expand)

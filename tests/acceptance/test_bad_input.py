@@ -209,8 +209,8 @@ async def test_a_wrong_account_key_is_said_without_the_key(app_folder: Path, azu
     connection = ";".join(
         f"AccountKey={key}" if part.startswith("AccountKey=") else part for part in azurite.connection_string().split(";")
     )
-    async with HostProcess(app_folder, "--no-reload", environment={"AzureWebJobsStorage": connection}, listens=False) as host:
-        await host.said("(?i)account ?key|refused|not authorized|authenticat")
+    async with HostProcess(app_folder, "--no-reload", environment={"AzureWebJobsStorage": connection}) as host:
+        await host.said(r"Durable functions are not started\. .* does not accept our key or signature .* Correct the connection string")
         assert key not in host.output
         assert "Traceback" not in host.output
 
