@@ -42,11 +42,14 @@ class PreviousFailure:
 
 @dataclass
 class RetryContext:
-    """Which attempt this is. Without a retry policy: zeros."""
+    """Which attempt this is. Without a retry policy: zeros.
 
-    retry_count: int = 0
-    max_retry_count: int = 0
-    exception: PreviousFailure | None = None
+    The SDK declares `exception`, but what the Functions worker hands out has `rpc_exception` only, empty at the first attempt.
+    """
+
+    retry_count: int
+    max_retry_count: int
+    rpc_exception: PreviousFailure
 
 
 class Context:
@@ -66,9 +69,8 @@ class Context:
 
 def _retry_context(retry: dict[str, Any] | None) -> RetryContext:
     if retry is None:
-        return RetryContext()
-    failure = retry.get("failure")
-    return RetryContext(retry["retry_count"], retry["max_retry_count"], None if failure is None else PreviousFailure(failure))
+        return RetryContext(0, 0, PreviousFailure(""))
+    return RetryContext(retry["retry_count"], retry["max_retry_count"], PreviousFailure(retry.get("failure") or ""))
 
 
 class Out:

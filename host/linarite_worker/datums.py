@@ -61,8 +61,8 @@ def from_wire(wire: Wire, body: BodyReader) -> Datum:
         return Datum(body.take(size), kind)
     if kind == "collection_bytes":
         return Datum(_Collection("bytes", [body.take(length) for length in value]), kind)
-    if kind == "collection_string":
-        return Datum(_Collection("string", value), kind)
+    if kind.startswith("collection_"):
+        return Datum(_Collection(kind.removeprefix("collection_"), value), kind)
     if kind == "model_binding_data":
         source, version, content_type = value
         return Datum(_ModelBindingData(source, version, content_type, body.take(size)), kind)

@@ -96,7 +96,7 @@ def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
         "name": name,
         "bindings": [_as_reference(binding) if binding["name"] in signature.clients else binding for binding in raw],
         "script_file": script,
-        "entry_point": call.__name__,
+        "entry_point": name,
         "directory": folder,
         "def_name": call.__name__,
         "source": None if source is None else {"file": source[0], "line": source[1]},

@@ -81,7 +81,7 @@ async def worker(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
 
 async def test_the_index_tells_names_bindings_and_places(worker: Running) -> None:
     hello = function(worker.app, "hello")
-    assert hello.entry_point == hello.def_name == "hello"
+    assert (hello.entry_point, hello.def_name) == ("hello", "hello")
     assert hello.script_file == "function_app.py"
     assert hello.directory == str(APPS / "worker")
     assert hello.source is not None

@@ -78,7 +78,7 @@ def context(req: func.HttpRequest, context: func.Context) -> str:
             "function_directory": context.function_directory,
             "invocation_id": context.invocation_id,
             "trace": [trace.trace_parent, trace.trace_state, trace.attributes, trace.Traceparent, trace.Tracestate],
-            "retry": [retry.retry_count, retry.max_retry_count, retry.exception.message if retry.exception else None],
+            "retry": [retry.retry_count, retry.max_retry_count, retry.rpc_exception.message],
             "local": context.thread_local_storage.invocation_id,
             "cwd": os.getcwd(),
             "first_on_path": sys.path[0],
