@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linarite.durable.delivery import is_out_of_order
 from linarite.durable.events import (
     ExecutionCompleted,
     ExecutionResumed,
@@ -33,6 +32,7 @@ class RoughWorld(World):
         super().__init__({"program": orchestrator}, {"echo": lambda n: n, "boom": self._boom, "flaky": self._flaky})
         self.random = random
         self.mishaps = mishaps
+        self.repeated: dict[str, list[TaskMessage]] = {}
 
     def _boom(self, number: int) -> Any:
         raise ValueError(f"boom {number}")
@@ -71,7 +71,14 @@ class RoughWorld(World):
         return False
 
     def _batch(self, first: TaskMessage, due: list[TaskMessage]) -> list[TaskMessage]:
-        """Some of the messages that could go with this one, in any order."""
+        """Some of the messages that could go with this one, in any order.
+
+        What was already processed when the host died comes first, and in the same order, as queues keep it: task ids follow the order of
+        events, so answers to the requests of the lost attempt fit the next one's.
+        """
+        repeated = [m for m in self.repeated.pop(first.target.instance_id, []) if m in self.waiting]
+        if repeated:
+            return [*repeated, *(m for m in due if _is_beside(m, first) and m not in repeated and _is_same_generation(m, repeated))]
         generations = (None, first.target.execution_id or next((m.target.execution_id for m in due if _is_beside(m, first)), None))
         mates = [m for m in due if m is not first and _is_beside(m, first) and m.target.execution_id in generations]
         return [first, *mates[: self.random.randint(0, len(mates))]]
@@ -85,9 +92,8 @@ class RoughWorld(World):
     def _crash(self, instance_id: str, batch: list[TaskMessage]) -> bool:
         """The host dies before history is written; what it had sent is out."""
         stored = self.instances.setdefault(instance_id, Stored())
-        addressed = next((m.target.execution_id for m in batch if m.target.execution_id), None)
-        history = stored.history if addressed in (None, stored.execution_id) else []
-        batch = [m for m in batch if not is_out_of_order(m, history, 1)]
+        history, batch = self.deliverable(stored, batch)
+        self.repeated[instance_id] = batch
         if batch:
             sent = list(self.decide(stored, history, batch).decision.outbound)
             self.waiting += sent[: self.random.randint(0, len(sent))]
@@ -107,6 +113,10 @@ class RoughWorld(World):
 
 def _is_beside(message: TaskMessage, other: TaskMessage) -> bool:
     return message.target.instance_id == other.target.instance_id and not isinstance(message.event, TaskScheduled)
+
+
+def _is_same_generation(message: TaskMessage, others: list[TaskMessage]) -> bool:
+    return message.target.execution_id in (None, *(other.target.execution_id for other in others))
 
 
 def check(program: Any, random: Random, mishaps: int) -> None:

@@ -153,14 +153,22 @@ class World:
     def turn(self, instance_id: str, batch: Sequence[TaskMessage]) -> bool:
         """One turn with these messages; False if nothing could be delivered."""
         stored = self.instances.setdefault(instance_id, Stored())
-        addressed = next((m.target.execution_id for m in batch if m.target.execution_id), None)
-        history = stored.history if addressed in (None, stored.execution_id) else []
-        batch = [m for m in batch if not is_out_of_order(m, history, 1)]
+        history, batch = self.deliverable(stored, batch)
         if not batch:
             return False
+        addressed = next((m.target.execution_id for m in batch if m.target.execution_id), None)
         outcome = self.decide(stored, history, batch)
         self.commit(stored, batch, outcome, addressed)
         return bool(outcome.decision.new_events) or len(outcome.decision.unread) < len(batch)
+
+    def deliverable(self, stored: Stored, batch: Sequence[TaskMessage]) -> tuple[list[HistoryEvent], list[TaskMessage]]:
+        """The history that these messages address, and those of them that may be delivered."""
+        addressed = next((m.target.execution_id for m in batch if m.target.execution_id), None)
+        history = stored.history if addressed in (None, stored.execution_id) else []
+        ready = [m for m in batch if not is_out_of_order(m, history, 1)]
+        if ready and not any(m.target.execution_id for m in ready):  # those left are for whichever generation is current
+            history = stored.history
+        return history, ready
 
     def decide(self, stored: Stored, history: list[HistoryEvent], batch: Sequence[TaskMessage]) -> Outcome:
         known = None if self.forgets or execution_id_of(history, batch) != stored.solo_of else stored.solo_ids
