@@ -28,6 +28,7 @@ from linarite.storage_resolution import StorageChoice
 from linarite.web.app import Web
 from linarite.web.assembly import announce, broken_site
 from linarite.web.auth import Doors
+from linarite.web.certificate import local_certificate
 from linarite.web.cors import Cors
 from linarite.web.keys import Keys
 from linarite.web.server import WebServer
@@ -66,7 +67,7 @@ class Host:
         self.base_url = ""
         self.job: JobHost | None = None
         self._configuration: Configuration | None = None
-        self.web = Web(self, self, Doors(Keys(options.working_folder), are_locked=options.enable_auth), self._clock)
+        self.web = Web(self, self, Doors(Keys(options.keys_folder), are_locked=options.enable_auth), self._clock)
         self._server: WebServer | None = None
         self._reloader = Reloader(options.folder, self._load)
         self._changing = asyncio.Lock()
@@ -81,7 +82,8 @@ class Host:
         local = self._configuration.local if self._configuration else LocalHttpSettings()
         bound = self._bind(local)
         self.web.cors = Cors(self.options.cors or local.cors, self.options.cors_credentials or local.cors_credentials)
-        self._server = WebServer(self.web)
+        certificate = local_certificate(self.options.working_folder, self._clock.now()) if self.options.use_https else None
+        self._server = WebServer(self.web, certificate=certificate)
         try:
             if problem is None:
                 await self._bring_up()
@@ -175,8 +177,9 @@ class Host:
         return await self.job.invoker.invoke(function, inputs, trigger_metadata, reason=reason)
 
     async def fire(self, function: Function, value: str | None) -> None:
+        """Have a function run by hand; whoever asked does not wait for its end."""
         if self.job is not None:
-            await self.job.fire(function, value)
+            self._spawn(self.job.fire(function, value))
 
     # changes
 

@@ -73,7 +73,7 @@ class JobHost:
         self._options = options
         self._origin = origin
         self._clock = clock
-        self.keys = Keys(options.working_folder)
+        self.keys = Keys(options.keys_folder)
         self.id = host_id(configuration.app, socket.gethostname(), str(options.folder))
         self.app = IndexedApp()
         self.site = Site(state="Starting")

@@ -32,3 +32,8 @@ class HostOptions:
     def working_folder(self) -> Path:
         """Where the host keeps what is its own: hubs, keys, timers' status."""
         return self.folder / ".linarite"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where keys are kept."""
+        return self.working_folder / "keys"

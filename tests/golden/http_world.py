@@ -106,7 +106,7 @@ async def served(
     worker = _pool(folder, given, log, clock) if in_child else InProcessWorker(folder, given, log.forward)
     site = await _site(folder, given, worker)
     invoker = Invoker(worker, clock, log, timeout_s=site.host.timeout_s)
-    keys = Keys(folder / ".linarite" / "secrets")
+    keys = Keys(folder / ".linarite" / "keys")
     web = Web(RecordedHost(folder, clock.now()), invoker, Doors(keys, are_locked=locked), clock)
     server = WebServer(web)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -65,6 +65,11 @@ ERROR_PAGE = Difference(
 EXACT = Difference("Ours 3.4: keys are compared exactly", 401, (), "")
 OWN_WORDS = "the same state and sentence; type names of .NET are not ours to have, places are"
 SUPPLIED = "Ours 1.9: a missing FUNCTIONS_WORKER_RUNTIME is supplied"
+TOLD = "Ours 1.5: Python errors of function.json apps are in `errors` as well"
+V1_LISTING = (
+    '11727 bytes, [{"name":"dash-name","script_root_path_href":"http://localhost:24480/admin/vfs<root>/apps/v1/dash-name/",'
+    '"script_href":"http://localhost:244'
+)
 OWN_PYTHON = "the interpreter is the app's own or the one of --python; a setting of the .NET host has no say"
 
 
@@ -158,6 +163,21 @@ DIFFERENCES: Mapping[str, Mapping[str, Difference]] = {
             OWN_WORDS,
             holds=('"state": "Error"', "'3.0' is an invalid value for host.json 'version' property.", "only to the schema version"),
         ),
+    },
+    "v1model": {
+        "status BadJson": Difference("Ours 1.5: what is wrong in our own words, with line and column", holds=("line 2, column 1",)),
+        "status BadDir": Difference(OWN_WORDS, body='{"errors": ["\'sideways\' is not a valid binding direction."]}'),
+        "status SyntaxErr": Difference(TOLD, holds=("SyntaxErr/__init__.py:1: SyntaxError",)),
+        "status NoMain": Difference(TOLD, holds=("function main() is not present in NoMain/__init__.py",)),
+        "status ParamMismatch": Difference(TOLD, holds=("parameters are declared in Python but not in function.json: {'other'}",)),
+        "status TimerBad": Difference(
+            "the same sentence, and what was expected",
+            rewrite=(
+                "timespan string.",
+                "timespan string. Expected 5 or 6 fields, such as 0 */5 * * * *, or a timespan, such as 00:05:00.",
+            ),
+        ),
+        "functions": Difference(IN_HTTP, body=V1_LISTING),
     },
     "startup-failures": {
         **{
@@ -268,6 +288,13 @@ async def test_the_admin_api(tmp_path: Path) -> None:
     assert (report.equal, report.explained) == (48, 3)
 
 
+async def test_an_app_of_function_json_files(tmp_path: Path) -> None:
+    async with served(app_folder("v1", tmp_path), environment={"MYSCHED": "0 */5 * * * *"}) as world:
+        report = await replay("v1model", exchanges("v1model"), world)
+    assert not report.unexplained, say(report)
+    assert (report.equal, report.explained) == (54, 7)
+
+
 async def test_keys(tmp_path: Path) -> None:
     """The recording has a second process, with the keys of the first, from the case `fresh process` on."""
     played = exchanges("auth")
@@ -288,11 +315,11 @@ async def test_keys_are_kept_in_the_recorded_form(tmp_path: Path) -> None:
     async with served(app_folder("main", tmp_path), locked=True) as world:
         names = KeyNames({"key-6": world.keys.master})
         await replay("auth", exchanges("auth")[:20], world, names)
-        secrets = world.folder / ".linarite" / "secrets"
+        kept = world.folder / ".linarite" / "keys"
         for line in recorded("auth"):
             if (blob := line["case"].partition("/")[2]) not in ("host.json", "auth_func.json"):
                 continue
-            ours = json.loads((secrets / ("" if blob == "host.json" else "functions") / blob).read_text("utf-8"))
+            ours = json.loads((kept / ("" if blob == "host.json" else "functions") / blob).read_text("utf-8"))
             theirs = json.loads(line["content"])
             for written in (ours, theirs):
                 written.update(hostName="", instanceId="")

@@ -71,6 +71,22 @@ def test_errors_of_single_functions_leave_the_others_alone() -> None:
     assert [route.function.name for route in site.routes.routes] == ["a", "old"]
 
 
+@pytest.mark.parametrize(
+    ("schedule", "error"),
+    [
+        ("%NOSUCH%", "Microsoft.Azure.WebJobs.Host: '%NOSUCH%' does not resolve to a value."),
+        ("not a cron", "Microsoft.Azure.WebJobs.Extensions: The schedule expression 'not a cron' was not recognized"),
+        ("%WRONG%", "Microsoft.Azure.WebJobs.Extensions: The schedule expression 'never' was not recognized"),
+    ],
+)
+def test_a_timer_that_cannot_be_indexed_is_listed_with_its_error(schedule: str, error: str) -> None:
+    timer = function("tick", {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": schedule})
+    site = assembled(IndexedApp(functions=(timer, http_function("a"))), {"WRONG": "never"})
+    assert site.function_errors["tick"][0].startswith(f"Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.tick'. {error}")
+    assert [one.name for one in site.functions] == ["a", "tick"]
+    assert [route.function.name for route in site.routes.routes] == ["a"]
+
+
 def test_disabled_functions_keep_their_route() -> None:
     site = assembled(IndexedApp(functions=(http_function("a"), http_function("b"))), {"AzureWebJobs.a.Disabled": "True"})
     assert site.disabled == {"a"}
@@ -90,7 +106,7 @@ def announced(site: Site, caplog: pytest.LogCaptureFixture) -> list[tuple[str, i
 
 
 def test_a_site_is_announced_in_the_functions_hosts_words(caplog: pytest.LogCaptureFixture) -> None:
-    timer = function("tick", {"direction": "IN", "type": "timerTrigger", "name": "timer"})
+    timer = function("tick", {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0 * * * *"})
     site = assembled(IndexedApp(functions=(http_function("b", "x"), http_function("a", "x"), timer)), {"AzureWebJobs_tick_Disabled": "1"})
     assert announced(site, caplog) == [
         (

@@ -115,7 +115,7 @@ async def test_a_disabled_function_with_keys(tmp_path: Path, who: str, status: i
 
 
 def test_keys_outlive_the_process_in_files_only_the_owner_reads(tmp_path: Path) -> None:
-    folder = tmp_path / ".linarite" / "secrets"
+    folder = tmp_path / ".linarite" / "keys"
     first = Keys(folder)
     master, own = first.master, first.function_keys("Func")[0].value
     assert first.are_new

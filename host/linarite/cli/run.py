@@ -177,5 +177,5 @@ def _banner(host: Host) -> list[str]:
         lines.append(f"Storage: {where}: {storage.reason}")
     keys = host.job.keys
     if host.options.enable_auth and keys.are_new:
-        lines.append(f"Keys:    master {keys.master} (shown once; kept in {host.options.working_folder})")
+        lines.append(f"Keys:    master {keys.master} (shown once; kept in {host.options.keys_folder})")
     return lines

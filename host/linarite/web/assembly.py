@@ -12,6 +12,7 @@ from linarite import function_rules
 from linarite.errors import AppError
 from linarite.expressions import with_settings
 from linarite.metadata import Function
+from linarite.schedule import BadSchedule, parse_schedule
 from linarite.settings import AppSettings, HostSettings, UnresolvedSetting
 from linarite.web.routes import route_table
 from linarite.web.site import Site
@@ -52,15 +53,20 @@ def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings) -> Site:
 
 
 def _resolved(functions: Iterable[Function], settings: AppSettings) -> tuple[tuple[Function, ...], dict[str, tuple[str, ...]]]:
-    """The functions with their `%SETTING%`s replaced; those that name a setting which is not there as they are, and the message."""
+    """The functions with their `%SETTING%`s replaced; of those that name a setting which is not there, or no schedule, the message."""
     resolved: list[Function] = []
     errors: dict[str, tuple[str, ...]] = {}
     for function in functions:
+        indexing = f"Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.{function.name}'. "
         try:
-            resolved.append(with_settings(function, settings))
+            function = with_settings(function, settings)
+            if function.trigger_type == "timertrigger":
+                parse_schedule(function.trigger.text("schedule"))
         except UnresolvedSetting as error:
-            resolved.append(function)
-            errors[function.name] = (f"Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.{function.name}'. {error}",)
+            errors[function.name] = (f"{indexing}Microsoft.Azure.WebJobs.Host: {error}",)
+        except BadSchedule as error:
+            errors[function.name] = (f"{indexing}Microsoft.Azure.WebJobs.Extensions: {error}",)
+        resolved.append(function)
     return tuple(resolved), errors
 
 

@@ -80,8 +80,13 @@ class Keys:
         self._folder = folder
         self._host: _HostKeys | None = None
         self._functions: dict[str, _FunctionKeys] = {}
-        self.are_new = False
+        self._are_new = False
+
+    @property
+    def are_new(self) -> bool:
         """Whether the host's keys were made by this process, so that they can be shown once."""
+        self._loaded()
+        return self._are_new
 
     @property
     def master(self) -> str:
@@ -160,7 +165,7 @@ class Keys:
             self._host = self._read("host", _HostKeys)
             if self._host is None:
                 self._host = _HostKeys(Key("master", new_value()), [Key(DEFAULT, new_value())], [])
-                self.are_new = True
+                self._are_new = True
                 self._save_host()
         return self._host
 
