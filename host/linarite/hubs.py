@@ -6,8 +6,6 @@ A hub is opened when it is first needed and stays open until the host stops, wha
 from __future__ import annotations
 
 import asyncio
-import socket
-import uuid
 from pathlib import Path
 
 from linarite.bindings.connections import Connections
@@ -16,6 +14,7 @@ from linarite.errors import HubUnavailable
 from linarite.identity import task_hub_name
 from linarite.settings import AppSettings, DurableSettings
 from linarite.storage_resolution import StorageChoice
+from linarite.taskhub.azure.worker_id import WorkerId, new_name
 from linarite.taskhub.protocol import HubClient, TaskHub
 
 _Key = tuple[str, str]
@@ -44,6 +43,7 @@ class Hubs:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._hubs: dict[_Key, TaskHub] = {}
+        self._worker_id: WorkerId | None = None
         named = task_hub_name(durable.hub_name, settings)
         self.name = named.name
         """The app's own hub."""
@@ -62,6 +62,9 @@ class Hubs:
         for hub in reversed(self._hubs.values()):
             await hub.stop()
         self._hubs.clear()
+        if self._worker_id is not None:
+            self._worker_id.close()
+            self._worker_id = None
 
     async def _open(self, name: str, connection: str) -> TaskHub:
         key = (name.lower(), connection.lower())
@@ -93,12 +96,20 @@ class Hubs:
             self._connections.storage(connection),
             self._durable,
             name,
-            worker_id(self._folder),
+            self._my_name(),
             self._clock,
             Timing.of(self._durable),
             tracking=self._connections.storage(tracking) if tracking else None,
             app_name=self._settings.get("WEBSITE_SITE_NAME", ""),
         )
+
+    def _my_name(self) -> str:
+        """The name of this host among those that share a hub; the same after a restart, unlike that of another host in this folder."""
+        if self._folder is None:
+            return new_name()
+        if self._worker_id is None:
+            self._worker_id = WorkerId(working_folder(self._folder))
+        return self._worker_id.name
 
 
 def working_folder(folder: Path) -> Path:
@@ -113,14 +124,3 @@ def working_folder(folder: Path) -> Path:
             f"{folder} cannot be written: {error.strerror}. Durable work is kept there; make the app's folder writable."
         ) from None
     return folder
-
-
-def worker_id(folder: Path | None) -> str:
-    """The name of this host among those that share a hub: the same after a restart, so that what it held is at once its own again."""
-    machine = socket.gethostname().partition(".")[0]
-    if folder is None:
-        return f"{machine}-{uuid.uuid4().hex[:8]}"
-    path = working_folder(folder) / "worker-id"
-    if not path.exists():
-        path.write_text(f"{machine}-{uuid.uuid4().hex[:8]}\n", "utf-8")
-    return path.read_text("utf-8").strip()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from linarite.errors import OperatorError
+from linarite.errors import HubUnavailable
 from linarite.taskhub.azure.worker_id import WorkerId
 
 
@@ -35,5 +35,5 @@ def test_a_killed_host_leaves_its_name_free(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OperatorError, match=r"Cannot write .*worker-id.*Make the folder writable"):
+    with pytest.raises(HubUnavailable, match=r"Cannot write .*worker-id.*Make the folder writable"):
         WorkerId(tmp_path / "file")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from linarite.errors import OperatorError
+from linarite.errors import HubUnavailable
 
 _MOST_HOSTS = 16
 
@@ -28,7 +28,7 @@ class WorkerId:
         self.name = self._file.read().strip() or self._written()
 
     def _written(self) -> str:
-        name = f"{socket.gethostname().partition('.')[0]}-{uuid.uuid4().hex[:8]}"
+        name = new_name()
         self._file.write(name)
         self._file.flush()
         return name
@@ -44,6 +44,11 @@ class WorkerId:
         self.close()
 
 
+def new_name() -> str:
+    """A name that no host has: the machine's, and something random."""
+    return f"{socket.gethostname().partition('.')[0]}-{uuid.uuid4().hex[:8]}"
+
+
 def _locked(folder: Path) -> IO[str]:
     """The first file of its kind that no other host holds."""
     for number in range(1, _MOST_HOSTS + 1):
@@ -52,13 +57,13 @@ def _locked(folder: Path) -> IO[str]:
             folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
         except OSError as problem:
-            raise OperatorError(
+            raise HubUnavailable(
                 f"Cannot write {path}: {problem.strerror}. Make the folder writable; the host keeps its name there."
             ) from None
         if _lock(file):
             return file
         file.close()
-    raise OperatorError(f"{_MOST_HOSTS} hosts run from {folder.parent} already. Stop some of them.")
+    raise HubUnavailable(f"{_MOST_HOSTS} hosts run from {folder.parent} already. Stop some of them.")
 
 
 def _lock(file: IO[str]) -> bool:
