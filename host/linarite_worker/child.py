@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections import deque
 from typing import IO, TYPE_CHECKING
 
 from linarite_worker import NO_SDK, frames
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "LINARITE_WORKER_TOKEN"
 _BROKEN = 70
+_MOST_WAITING = 1000
 
 
 def main(arguments: list[str]) -> int:
@@ -65,18 +67,31 @@ def _extend_path(folder: str) -> None:
 
 
 class _Sender:
-    """Writes whole frames, one at a time, from whatever thread."""
+    """Writes whole frames in the order of `send`, from whatever thread.
+
+    A thread that finds another one writing leaves its frame to that one: under load fewer writes, and fewer threads that wait for each
+    other. The bound makes a thread wait that says more than the host can read.
+    """
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
-        self._lock = threading.Lock()
+        self._frames: deque[bytes] = deque()
+        self._writing = threading.Lock()
 
     def send(self, data: bytes) -> None:
-        try:
-            with self._lock:
-                self._line.sendall(data)
-        except OSError:
-            os._exit(0)  # the host is gone, and what it asked for with it
+        self._frames.append(data)
+        while self._frames and self._writing.acquire(blocking=len(self._frames) > _MOST_WAITING):
+            try:
+                self._write()
+            except OSError:
+                os._exit(0)  # the host is gone, and what it asked for with it
+            finally:
+                self._writing.release()
+
+    def _write(self) -> None:
+        while self._frames:
+            waiting = [self._frames.popleft() for _ in range(len(self._frames))]
+            self._line.sendall(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
 
 def _receive(stream: IO[bytes], worker: Worker, loop: asyncio.AbstractEventLoop) -> None:

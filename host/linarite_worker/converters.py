@@ -95,8 +95,8 @@ def encode(converter: Converter, value: Any, expected_type: type | None) -> Datu
 
 
 def takes_metadata(converter: Converter) -> bool:
-    """Whether a converter of this kind is handed the trigger's metadata."""
-    return bool(converter.has_trigger_support())
+    """Whether a converter of this kind is handed the trigger's metadata. The one for HTTP requests would not look at it."""
+    return bool(converter.has_trigger_support()) and converter is not converter_of("httpTrigger")
 
 
 def is_async(function: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from linarite_worker.context import Context, Out
 from linarite_worker.converters import decode, encode, takes_metadata
-from linarite_worker.datums import BodyReader, from_wire, to_wire
+from linarite_worker.datums import BodyReader, Datum, from_wire, to_wire
 from linarite_worker.failures import stack_text, type_name
 from linarite_worker.frames import Header, frame
 from linarite_worker.loader import LoadedFunction
@@ -36,7 +36,9 @@ def arguments(request: Request) -> dict[str, Any]:
     signature = function.signature
     body = BodyReader(request.body)
     datums = {name: from_wire(wire, body) for name, wire in header["inputs"].items()}
-    metadata = {name: from_wire(wire, body) for name, wire in header.get("trigger_metadata", {}).items()}
+    metadata: dict[str, Datum] = {}
+    if signature.takes_metadata:
+        metadata = {name: from_wire(wire, body) for name, wire in header.get("trigger_metadata", {}).items()}
     given: dict[str, Any] = {}
     for name, datum in datums.items():
         if (converter := signature.inputs.get(name)) is not None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, Union
 import azure.functions as func
 
 from linarite_worker.clients import ClientConverter, client_converter
-from linarite_worker.converters import Converter, GenericConverter, converter_of, has_implicit_output
+from linarite_worker.converters import Converter, GenericConverter, converter_of, has_implicit_output, takes_metadata
 from linarite_worker.failures import LoadError
 
 _TYPING_ALIAS = type(list[int]) if typing.TYPE_CHECKING else type(typing.List[int])  # noqa: UP006
@@ -39,6 +39,7 @@ class Signature:
     inputs: dict[str, Converter] = field(default_factory=dict)
     outputs: dict[str, tuple[Converter, Any]] = field(default_factory=dict)
     wants_context: bool = False
+    takes_metadata: bool = False
     returns: Converter | None = None
     return_type: Any = None
 
@@ -100,6 +101,7 @@ class _Check:
             inputs,
             outputs,
             wants_context,
+            any(takes_metadata(converter) for converter in inputs.values()),
             converter_of(returns.type) if returns else None,
             self._return_type(explicit) if explicit else None,
         )
