@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from azure.functions.meta import Datum
+
 from linarite_worker.context import Context, Out
 from linarite_worker.converters import decode, encode, takes_metadata
-from linarite_worker.datums import BodyReader, Datum, from_wire, to_wire
+from linarite_worker.datums import BodyReader, from_wire, to_wire
 from linarite_worker.failures import stack_text, type_name
 from linarite_worker.frames import Header, frame
 from linarite_worker.loader import LoadedFunction
