@@ -22,7 +22,7 @@ function_log invoker
 dispatcher
 listeners
 web
-azurite storage_resolution options hubs durable_app listening work reload job_host host
+azurite options storage_resolution hubs durable_app listening work equipment job_host reload front host
 cli pytest_plugin
 """
 

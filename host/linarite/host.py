@@ -11,8 +11,10 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linarite.clock import Clock, SystemClock
 from linarite.errors import AppError, OperatorError, WorkerDied
@@ -24,15 +26,12 @@ from linarite.options import HostOptions
 from linarite.reload import Change, Reloader, Scope
 from linarite.settings import AppSettings, HostSettings, LocalHttpSettings
 from linarite.settings_files import Configuration, read_settings
-from linarite.storage_resolution import StorageChoice
-from linarite.web.app import Web
-from linarite.web.assembly import announce, broken_site
-from linarite.web.auth import Doors
-from linarite.web.certificate import local_certificate
-from linarite.web.cors import Cors
-from linarite.web.keys import Keys
-from linarite.web.server import WebServer
-from linarite.web.site import Drain, Site
+
+# What serves HTTP is imported while the worker, a process of its own by then, is importing the app's packages.
+if TYPE_CHECKING:
+    from linarite.front import Front
+    from linarite.web.keys import Keys
+    from linarite.web.site import Drain, Site
 
 log = logging.getLogger("Host.Startup")
 
@@ -67,8 +66,7 @@ class Host:
         self.base_url = ""
         self.job: JobHost | None = None
         self._configuration: Configuration | None = None
-        self.web = Web(self, self, Doors(Keys(options.keys_folder), are_locked=options.enable_auth), self._clock)
-        self._server: WebServer | None = None
+        self._front: Front | None = None
         self._reloader = Reloader(options.folder, self._load)
         self._changing = asyncio.Lock()
         self._draining = False
@@ -81,17 +79,17 @@ class Host:
         problem = self._read()
         local = self._configuration.local if self._configuration else LocalHttpSettings()
         bound = self._bind(local)
-        self.web.cors = Cors(self.options.cors or local.cors, self.options.cors_credentials or local.cors_credentials)
-        certificate = local_certificate(self.options.working_folder, self._clock.now()) if self.options.use_https else None
-        self._server = WebServer(self.web, certificate=certificate)
         try:
-            if problem is None:
-                await self._bring_up()
+            job = self._spawn_job() if problem is None else None
+            front = await self._open_front(local)
+            if job is not None:
+                await self._bring_up(job)
             else:
+                assert problem is not None
                 self._show_broken(problem)
-            if not self.options.reload and self.web.site.errors:
+            if not self.options.reload and front.site.errors:
                 raise NothingToServe
-            await self._server.start(bound)
+            await front.start(bound)
         except BaseException:
             bound.close()
             await self._end_job()
@@ -102,7 +100,7 @@ class Host:
     async def stop(self, grace_s: float) -> None:
         """Refuse new work, let what runs end for up to `grace_s` seconds, end everything. No process is left behind."""
         await self._reloader.stop()
-        waits = [self._server.stop(grace_s)] if self._server is not None else []
+        waits = [self._front.stop(grace_s)] if self._front is not None else []
         if self.job is not None:
             waits.append(self.job.drain(grace_s))
         await asyncio.gather(*waits)
@@ -112,14 +110,22 @@ class Host:
         await self._end_job()
 
     @property
+    def site(self) -> Site:
+        """What is served now; only once the host has started."""
+        assert self._front is not None
+        return self._front.site
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The app's keys."""
+        from linarite.web.keys import Keys
+
+        return Keys(self.options.keys_folder)
+
+    @property
     def in_flight(self) -> Sequence[InFlight]:
         """Invocations that have not ended."""
         return self.job.invoker.in_flight if self.job is not None else ()
-
-    @property
-    def storage(self) -> StorageChoice | None:
-        """Where durable work is kept, once that has been decided."""
-        return self.job.storage if self.job is not None else None
 
     @property
     def settings(self) -> HostSettings:
@@ -156,6 +162,8 @@ class Host:
             await self._load(Change(Scope.SETTINGS, self.options.folder))
 
     def drain_status(self) -> Drain:
+        from linarite.web.site import Drain
+
         running = len(self.in_flight)
         if not self._draining:
             return Drain("Disabled", running)
@@ -164,6 +172,8 @@ class Host:
     async def set_offline(self, offline: bool) -> None:
         """Answer 503, or no longer."""
         if offline:
+            from linarite.web.site import Site
+
             self._show(Site(state="Offline", host=self.settings))
         else:
             await self._load(Change(Scope.SETTINGS, self.options.folder))
@@ -188,19 +198,19 @@ class Host:
         async with self._changing:
             if change.scope is Scope.CODE and self.job is not None and not self.options.in_process:
                 if await self.job.reload():
-                    self._hook_up()
                     self._show(self.job.site)
                     await self.job.begin()
-                elif self.web.site.errors:
+                elif self.site.errors:
                     self._show(self.job.site)
                 return
             problem = self._read()
             if problem is not None:
                 self._refuse(problem)
                 return
-            self.web.hold()
+            assert self._front is not None
+            self._front.hold()
             await self._end_job()
-            await self._bring_up()
+            await self._bring_up(self._spawn_job())
 
     def _refuse(self, problem: AppError) -> None:
         """Settings that cannot be used: what runs goes on, unless nothing does."""
@@ -209,12 +219,18 @@ class Host:
         else:
             log.error("%s", problem)
 
-    async def _bring_up(self) -> None:
-        """Build and start a job host for the settings that were read."""
+    def _spawn_job(self) -> JobHost:
+        """A job host for the settings that were read; its worker begins to load the app."""
         assert self._configuration is not None
+        self.job = JobHost(self._configuration, self.options, self._origin(), self._system_key, self._clock, self._environment)
+        return self.job
+
+    def _system_key(self, name: str) -> str:
+        return self.keys.system_key(name)
+
+    async def _bring_up(self, job: JobHost) -> None:
         try:
-            self.job = JobHost(self._configuration, self.options, self._origin(), self._clock, self._environment)
-            await self.job.start()
+            await job.start()
         except AppError as error:
             await self._end_job()
             self._show_broken(error)
@@ -222,15 +238,8 @@ class Host:
         except BaseException:
             await self._end_job()
             raise
-        self.web.doors = Doors(self.job.keys, are_locked=self.options.enable_auth)
-        self._hook_up()
-        self._show(self.job.site)
-        await self.job.begin()
-
-    def _hook_up(self) -> None:
-        """Let the web part know of the durable client's public door, once there is one."""
-        assert self.job is not None
-        self.web.webhooks = {"durabletask": self.job.doors.api} if self.job.doors else {}
+        self._show(job.site)
+        await job.begin()
 
     async def _end_job(self) -> None:
         job, self.job = self.job, None
@@ -246,19 +255,31 @@ class Host:
         return None
 
     def _show_broken(self, error: AppError) -> None:
+        from linarite.web.assembly import announce, broken_site
+
         settings = self._configuration.app if self._configuration else AppSettings({})
         site = broken_site(error, self.settings, settings)
         announce(site)
         self._show(site)
 
     def _show(self, site: Site) -> None:
-        self.web.show(site)
+        assert self._front is not None
+        equipment = self.job.equipment if self.job is not None else None
+        self._front.show(site, {"durabletask": equipment.doors.api} if equipment and equipment.doors else {})
         self._on_site(self)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    async def _open_front(self, local: LocalHttpSettings) -> Front:
+        """Importing what serves HTTP takes a while; in a thread, so that this loop can start the worker meanwhile."""
+        await asyncio.to_thread(import_module, "linarite.front")
+        from linarite.front import Front
+
+        self._front = Front(self, self, self.keys, self.options, local, self._clock)
+        return self._front
 
     # where it listens
 

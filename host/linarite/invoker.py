@@ -76,7 +76,7 @@ class Invoker:
         self.channel = channel
         self._clock = clock
         self._log = log
-        self._bindings = bindings
+        self.bindings = bindings
         self._timeout_s = timeout_s
         self._retry = retry
         self._in_flight: dict[str, InFlight] = {}
@@ -200,7 +200,7 @@ class Invoker:
         if plan.inputs or plan.outputs:
             call = Call(invocation_id, request.function, request.inputs, request.trigger_metadata)
             for binding in plan.inputs:
-                inputs[binding.name] = await self._bindings.inputs[binding.type.lower()].read(binding, call)
+                inputs[binding.name] = await self.bindings.inputs[binding.type.lower()].read(binding, call)
         result = await self.channel.invoke(
             Invocation(
                 id=invocation_id,
@@ -224,7 +224,7 @@ class Invoker:
             else:
                 value = outputs.pop(binding.name, None)
             if value is not None and value.kind != "none":
-                await self._bindings.outputs[binding.type.lower()].write(binding, value, call)
+                await self.bindings.outputs[binding.type.lower()].write(binding, value, call)
         return InvocationResult(return_value=returned, outputs=outputs)
 
     def _plan_of(self, function: Function) -> _Plan:
@@ -237,7 +237,7 @@ class Invoker:
         others = [binding for binding in function.bindings if not binding.is_trigger and binding.type.lower() != "http"]
         inputs = tuple(binding for binding in others if binding.direction == "in")
         outputs = tuple(binding for binding in others if binding.direction != "in")
-        for bindings, known in ((inputs, self._bindings.inputs), (outputs, self._bindings.outputs)):
+        for bindings, known in ((inputs, self.bindings.inputs), (outputs, self.bindings.outputs)):
             for binding in bindings:
                 if binding.type.lower() not in known:
                     what = f"the {binding.type} {binding.direction}put {binding.name} of {function.name} ({function.source})"

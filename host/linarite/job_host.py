@@ -10,46 +10,31 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from linarite.bindings.connections import DEFAULT, Connections
-from linarite.bindings.protocol import BindingTypes, InputBinding, OutputBinding
-from linarite.bindings.storage_bindings import storage_bindings
-from linarite.bindings.wakes import Wakes
 from linarite.clock import Clock, within
-from linarite.dialects.names import DurableFunctions
-from linarite.dispatcher import Dispatcher
-from linarite.durable_app import DurableCalls, DurableDoors
 from linarite.errors import LinariteError, UserCodeFailed
 from linarite.function_log import FunctionLog
-from linarite.hubs import Hubs
 from linarite.identity import host_id
 from linarite.invoker import HOST_APIS, Invoker
-from linarite.listeners.timer import TimerListener
-from linarite.listening import Listening
 from linarite.metadata import Function
 from linarite.options import HostOptions
 from linarite.settings_files import Configuration, worker_environment
-from linarite.storage_resolution import StorageChoice, resolve
-from linarite.taskhub.protocol import TaskHub
-from linarite.web.assembly import announce, site_of
-from linarite.web.durable_api.app import PUBLIC_PATH
-from linarite.web.durable_api.urls import Webhook
-from linarite.web.keys import Keys
-from linarite.web.site import Site
 from linarite.work import Work
 from linarite.workers.interpreter import find_python
 from linarite.workers.pool import WorkerPool
 from linarite.workers.protocol import IndexedApp, WorkerChannel
 
+if TYPE_CHECKING:
+    from linarite.equipment import Equipment
+    from linarite.web.site import Site
+
 log = logging.getLogger("Host.Startup")
 
-_DURABLE_TRIGGERS = frozenset({"orchestrationtrigger", "activitytrigger", "entitytrigger"})
-_DURABLE = _DURABLE_TRIGGERS | {"durableclient", "orchestrationclient"}
-_STORAGE = frozenset({"queuetrigger", "queue", "blobtrigger", "blob", "table"})
-"""Binding types that need a storage account."""
+_HTTP_ALONE = frozenset({"httptrigger", "http"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +46,19 @@ class Origin:
 
 
 class JobHost:
-    """One app under one configuration. `start` loads it, `begin` lets it act, `drain` and `stop` end it."""
+    """One app under one configuration. `start` loads it, `begin` lets it act, `drain` and `stop` end it.
+
+    The worker begins to load the app when the job host is made. `system_key` gives the value of an extension's key.
+    """
 
     def __init__(
-        self, configuration: Configuration, options: HostOptions, origin: Origin, clock: Clock, environment: Mapping[str, str]
+        self,
+        configuration: Configuration,
+        options: HostOptions,
+        origin: Origin,
+        system_key: Callable[[str], str],
+        clock: Clock,
+        environment: Mapping[str, str],
     ) -> None:
         if options.functions:
             chosen = replace(configuration.host, functions=options.functions)
@@ -72,35 +66,25 @@ class JobHost:
         self._configuration = configuration
         self._options = options
         self._origin = origin
+        self._system_key = system_key
         self._clock = clock
-        self.keys = Keys(options.keys_folder)
         self.id = host_id(configuration.app, socket.gethostname(), str(options.folder))
         self.app = IndexedApp()
-        self.site = Site(state="Starting")
-        self.storage = StorageChoice("embedded", "", "nothing needs storage")
-        self.hubs: Hubs | None = None
+        self.site: Site
         self._log = FunctionLog()
         self._channel = self._worker(environment)
-        self._inputs: dict[str, InputBinding] = {}
-        self._outputs: dict[str, OutputBinding] = {}
-        self.invoker = Invoker(
-            self._channel,
-            clock,
-            self._log,
-            bindings=BindingTypes(self._inputs, self._outputs),
-            timeout_s=configuration.host.timeout_s,
-            retry=configuration.host.retry,
-        )
-        self.doors: DurableDoors | None = None
+        self.invoker = Invoker(self._channel, clock, self._log, timeout_s=configuration.host.timeout_s, retry=configuration.host.retry)
+        self.equipment: Equipment | None = None
         self._work = Work(clock)
-        self._connections: Connections | None = None
-        self._listening: Listening | None = None
+        self._loading = asyncio.create_task(self._channel.start(), name="load the app")
 
     # life
 
     async def start(self) -> None:
-        """Load the app and prepare what it needs; `site` says what came of it. Raises OperatorError."""
-        self.app = await self._channel.start()
+        """Wait for the app and prepare what it needs; `site` says what came of it. Raises OperatorError."""
+        from linarite.web.assembly import announce
+
+        self.app = await self._loading
         self.site = self._site(self.app)
         await self.invoker.start()
         await self._equip()
@@ -108,6 +92,8 @@ class JobHost:
 
     async def reload(self) -> bool:
         """Load the saved code. A code that does not load changes nothing but the log; whether it did load."""
+        from linarite.web.assembly import announce
+
         assert isinstance(self._channel, WorkerPool)
         app = await self._channel.reload()
         site = self._site(app)
@@ -123,13 +109,8 @@ class JobHost:
 
     async def begin(self) -> None:
         """Start the listeners, and durable work if there is any, of what `site` holds."""
-        if self._listening is not None:
-            await self._work.listen(self._listening.listeners(self._runnable()))
-        functions = self._durable_functions()
-        if self._work.dispatcher is not None:
-            self._work.dispatcher.functions = functions
-        elif self.hubs is not None and any(function.trigger_type in _DURABLE_TRIGGERS for function in self._runnable()):
-            await self._work.dispatch(self.hubs.own, self._dispatcher)
+        if self.equipment is not None:
+            await self.equipment.begin(self._work)
 
     async def pause(self) -> None:
         """Start nothing of the app's own accord any more; what runs goes on."""
@@ -142,17 +123,13 @@ class JobHost:
 
     async def stop(self) -> None:
         """End at once: what still runs is cut short, and durable work of it comes again."""
+        self._loading.cancel()
+        await asyncio.gather(self._loading, return_exceptions=True)
         await self._work.stop()
         await self.invoker.stop()
         await self._channel.stop(0)
-        if self.doors is not None:
-            await self.doors.close()
-        if self.hubs is not None:
-            await self.hubs.stop()
-        if self._connections is not None:
-            await self._connections.close()
-        if self.storage.started is not None:
-            await self.storage.started.stop()
+        if self.equipment is not None:
+            await self.equipment.close()
 
     # what it shows
 
@@ -163,13 +140,14 @@ class JobHost:
     @property
     def next_times(self) -> dict[str, datetime]:
         """When each timer fires next, by function name."""
-        timers = ((name, listener) for name, listener in self._work.listeners.items() if isinstance(listener, TimerListener))
-        return {name: timer.next_due for name, timer in timers if timer.next_due is not None}
+        due = ((name, getattr(listener, "next_due", None)) for name, listener in self._work.listeners.items())
+        return {name: when for name, when in due if when is not None}
 
     async def fire(self, function: Function, value: str | None) -> None:
         """Run a function by hand; whatever goes wrong is in the log."""
         try:
-            inputs, metadata = await self._listening_ready().by_hand(function, value, self._work.listeners.get(function.name))
+            equipment = self.equipment or await self._open_equipment()
+            inputs, metadata = await equipment.by_hand(function, value, self._work)
         except LinariteError as error:
             logging.getLogger(f"Function.{function.name}").error("%s", error)
             return
@@ -177,16 +155,6 @@ class JobHost:
             await self.invoker.invoke(function, inputs, metadata, reason=HOST_APIS)
         except (UserCodeFailed, LinariteError):
             return  # the invoker has logged it
-
-    def webhook(self) -> Webhook:
-        """The durable client's public door."""
-        durable = self._configuration.host.durable
-        return Webhook(
-            base_url=f"{self._origin.base_url}{PUBLIC_PATH}",
-            hub=self.hubs.name if self.hubs is not None else "",
-            connection=durable.connection_name,
-            key_query=f"code={self.keys.system_key('durabletask_extension')}",
-        )
 
     # parts
 
@@ -209,71 +177,36 @@ class JobHost:
         return WorkerPool(make, count, self._clock, has_spare=self._options.reload and not arguments)
 
     def _site(self, app: IndexedApp) -> Site:
+        from linarite.web.assembly import site_of
+
         for warning in app.warnings:
             log.warning("%s", warning)
         return site_of(app, self._configuration.host, self._configuration.app)
 
-    def _runnable(self) -> list[Function]:
-        return [f for f in self.site.functions if f.name not in self.site.function_errors and f.name not in self.site.disabled]
-
-    def _durable_functions(self) -> DurableFunctions:
-        return DurableFunctions(self._runnable(), self._configuration.app.expand)
-
-    def _dispatcher(self, hub: TaskHub) -> Dispatcher:
-        durable = self._configuration.host.durable
-        return Dispatcher(hub, self._durable_functions(), DurableCalls(self.invoker), self._clock, durable)
-
-    def _is_disabled(self, orchestrator: str) -> bool:
-        every = DurableFunctions(self.site.functions, self._configuration.app.expand)
-        function = every.get("orchestrator", orchestrator)
-        return function is not None and function.name in self.site.disabled
-
     async def _equip(self) -> None:
-        """Open what the loaded functions need and is not open yet: storage, listeners' ground, the durable client's doors."""
+        """Have what the functions need besides HTTP."""
         types = {binding.type.lower() for function in self.site.functions for binding in function.bindings}
-        if self._connections is None and types & (_DURABLE | _STORAGE | {"timertrigger"}):
-            await self._open_storage(needs_storage=bool(types & _STORAGE))
-        if self.doors is None and types & _DURABLE:
-            await self._open_doors()
+        if self.equipment is not None:
+            await self.equipment.extend()
+        elif types - _HTTP_ALONE:
+            await self._open_equipment()
 
-    async def _open_storage(self, *, needs_storage: bool) -> None:
-        settings, options = self._configuration.app, self._options
-        self.storage = await resolve(settings, options.storage, options.folder, needs_storage=needs_storage)
-        if self.storage.started is not None:
-            settings = settings.overlaid({DEFAULT: self.storage.connection})
-        self._connections = Connections(settings)
-        wakes = Wakes()
-        types = storage_bindings(self._connections, self._configuration.host.queues, self._clock, wakes)
-        self._inputs |= types.inputs
-        self._outputs |= types.outputs
-        keeps_in = options.working_folder / "timers" if self.storage.is_embedded else None
-        host = self._configuration.host
-        self._listening = Listening(settings, host, self._connections, self.invoker, self._clock, self.id, keeps_in, wakes)
-        self.hubs = Hubs(self.storage, settings, host.durable, self._connections, options.working_folder, self._clock)
+    async def _open_equipment(self) -> Equipment:
+        from linarite.equipment import Equipment, Ground
 
-    async def _open_doors(self) -> None:
-        assert self.hubs is not None
-        if self.hubs.warning:
-            log.warning("%s", self.hubs.warning)
-        self.doors = DurableDoors(
-            self.hubs,
-            self._configuration.app,
-            self._configuration.host.durable,
-            self.webhook,
-            self._durable_functions,
-            self._is_disabled,
-            self._clock,
+        ground = Ground(
+            configuration=self._configuration,
+            options=self._options,
+            base_url=self._origin.base_url,
+            host_id=self.id,
+            invoker=self.invoker,
+            clock=self._clock,
+            site=lambda: self.site,
+            system_key=self._system_key,
         )
-        await self.doors.open()
-        self._inputs |= {"durableclient": self.doors.client, "orchestrationclient": self.doors.client}
-
-    def _listening_ready(self) -> Listening:
-        """For functions fired by hand in an app that has nothing to listen to."""
-        if self._listening is not None:
-            return self._listening
-        configuration, connections = self._configuration, Connections(self._configuration.app)
-        folder = self._options.working_folder / "timers"
-        return Listening(configuration.app, configuration.host, connections, self.invoker, self._clock, self.id, folder, Wakes())
+        equipment = self.equipment = Equipment(ground)
+        await equipment.extend()
+        return equipment
 
 
 def _process_count(text: str) -> int:

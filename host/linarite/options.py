@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from linarite.storage_resolution import StorageMode
+StorageMode = Literal["auto", "embedded", "azurite"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from linarite.azurite import Azurite, Ports, find_azurite
 from linarite.errors import OperatorError
+from linarite.options import StorageMode
 from linarite.settings import AppSettings
 from linarite.storage.connection import Account, account
 
-StorageMode = Literal["auto", "embedded", "azurite"]
 MODE_SETTING = "LINARITE_STORAGE"
 """App setting or environment variable that `--storage` overrides."""
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 from linarite.clock import Clock
-from linarite.dispatcher import Dispatcher
 from linarite.errors import HubError, LinariteError
 from linarite.listeners.protocol import Listener
-from linarite.taskhub.protocol import TaskHub
+
+if TYPE_CHECKING:
+    from linarite.dispatcher import Dispatcher
+    from linarite.taskhub.protocol import TaskHub
 
 log = logging.getLogger("Host.Startup")
 

@@ -135,9 +135,7 @@ class _Session:
     def _shown(self, host: Host) -> None:
         self._levels.configure(host.settings.logging.levels)
         if self._is_listed:
-            self._say(
-                f"{len(host.web.site.functions)} functions loaded." if not host.web.site.errors else "The change was not taken over.", None
-            )
+            self._say(f"{len(host.site.functions)} functions loaded." if not host.site.errors else "The change was not taken over.", None)
 
     def _list(self, host: Host) -> None:
         """The banner and the listing, once."""
@@ -151,7 +149,7 @@ class _Session:
         self._say(f"Listening on {host.base_url}. Press Ctrl+C to stop.", None)
 
     def _listing(self, host: Host) -> list[str]:
-        site = host.web.site
+        site = host.site
         loaded = [function for function in site.functions if function.name not in site.function_errors]
         times = host.job.next_times if host.job is not None else {}
         prefix = site.host.http.route_prefix
@@ -171,11 +169,10 @@ def _banner(host: Host) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(app.sdk_versions.items()))
     if app.python_version:
         lines.append(f"App:     Python {app.python_version}{', ' + versions if versions else ''}")
-    storage = host.job.storage
-    where = f"embedded ({host.options.working_folder})" if storage.is_embedded else storage.kind
-    if host.job.hubs is not None:
+    if host.job.equipment is not None:
+        storage = host.job.equipment.storage
+        where = f"embedded ({host.options.working_folder})" if storage.is_embedded else storage.kind
         lines.append(f"Storage: {where}: {storage.reason}")
-    keys = host.job.keys
-    if host.options.enable_auth and keys.are_new:
-        lines.append(f"Keys:    master {keys.master} (shown once; kept in {host.options.keys_folder})")
+    if host.options.enable_auth and (master := host.keys.master) and host.keys.are_new:
+        lines.append(f"Keys:    master {master} (shown once; kept in {host.options.keys_folder})")
     return lines
