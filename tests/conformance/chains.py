@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 
 from linarite.durable.decision import Decision
@@ -80,7 +81,7 @@ class Crew:
             if self._strikes("is handed back", item.instance_id):
                 await hub.abandon(item)
                 continue
-            decision = next_step(item, self._stage)
+            decision = next_step(item, self._stage.now())
             try:
                 await hub.commit(item, decision)
             except WorkItemLockLost as loss:
@@ -110,7 +111,7 @@ class Crew:
             await hub.complete(item, reply)
 
 
-def next_step(item: OrchestrationWorkItem, stage: Stage) -> Decision:
+def next_step(item: OrchestrationWorkItem, now: datetime) -> Decision:
     """The chain's decision on a work item."""
     is_begun = any(isinstance(event, ExecutionStarted) for event in item.history)
     is_over = any(isinstance(event, ExecutionCompleted) for event in item.history)
@@ -127,5 +128,5 @@ def next_step(item: OrchestrationWorkItem, stage: Stage) -> Decision:
     if len(dropped) == len(item.messages):
         return nothing()
     if len(answered) == LENGTH:
-        return episode(item, stage.now(), ends=Status.COMPLETED, output='"done"', dropped=dropped)
-    return episode(item, stage.now(), call(item, len(answered), "step", stage.now()), dropped=dropped)
+        return episode(item, now, ends=Status.COMPLETED, output='"done"', dropped=dropped)
+    return episode(item, now, call(item, len(answered), "step", now), dropped=dropped)

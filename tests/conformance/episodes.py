@@ -145,7 +145,7 @@ def nothing(*, unread: Collection[int] = ()) -> Decision:
 
 def next_task_id(item: OrchestrationWorkItem) -> int:
     """The id of the next task of that generation."""
-    return 1 + max((event.event_id for event in item.history), default=-1)
+    return 1 + next((event.event_id for event in reversed(item.history) if event.event_id >= 0), -1)
 
 
 def call(item: OrchestrationWorkItem, task_id: int, name: str, now: datetime, input: str | None = None) -> tuple[HistoryEvent, TaskMessage]:

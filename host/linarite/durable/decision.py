@@ -17,7 +17,8 @@ class Decision:
 
     `new_events` are appended to the history, or are the whole of a new generation (`replaces_history`). With none, nothing is written and
     the messages that were read are merely consumed. `custom_status` is JSON text; UNSET leaves the row's as it is. `unread`: positions in
-    the item's messages that stay waiting, in order, for the item's successor. `row`: a change of the instance row alone, for an instance
+    the item's messages that stay waiting, in order, for the item's successor, which comes at once; if nothing was read and nothing is
+    written, it comes only with something new. `row`: a change of the instance row alone, for an instance
     that has no history; ignored if there is no row.
     """
 

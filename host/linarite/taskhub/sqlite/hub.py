@@ -27,7 +27,7 @@ from linarite.taskhub.sqlite.deliveries import ActivityLock, Deliveries, Instanc
 from linarite.taskhub.sqlite.file import explained, open_file
 from linarite.taskhub.sqlite.host_lock import HostLock
 from linarite.taskhub.sqlite.stored_messages import Parcel, parcel
-from linarite.taskhub.sqlite.writer import Writer
+from linarite.taskhub.sqlite.writer import InlineWriter, ThreadWriter, Writer
 from linarite.timestamps import timestamp
 
 _REMEMBERED = 64_000_000
@@ -41,7 +41,8 @@ class SqliteHub:
         self._path = path
         self._clock = clock
         self._host_lock = HostLock(path) if path else None
-        self._writer = Writer(partial(open_file, path), partial(explained, path=path), self._note)
+        kind = ThreadWriter if path else InlineWriter
+        self._writer: Writer = kind(partial(open_file, path), partial(explained, path=path), self._note)
         self._deliveries = Deliveries(clock, self._note)
         self._remembered = Remembered(_REMEMBERED)
         self._numbers = itertools.count(1)
