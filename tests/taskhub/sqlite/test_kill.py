@@ -107,8 +107,8 @@ def live_until_killed(path: Path, lines: int) -> int:
 async def test_a_host_that_is_killed_from_outside_is_carried_on_from(tmp_path: Path, lines: int) -> None:
     path = tmp_path / "hub.db"
     await begun(path)
-    await examine(path, live_until_killed(path, lines))
-    assert live(path, 1_000_000).is_done
+    is_completed = await examine(path, live_until_killed(path, lines))
+    assert is_completed or live(path, 1_000_000).is_done
     assert await examine(path, 0)
 
 
@@ -120,8 +120,8 @@ async def test_there_is_no_statement_before_which_death_does_harm(tmp_path: Path
         await begun(path)
         life = live(path, statements)
         is_done = life.is_done
-        await examine(path, life.acknowledged)
-        assert is_done or live(path, 1_000_000).is_done
+        is_completed = await examine(path, life.acknowledged)
+        assert is_completed or live(path, 1_000_000).is_done
         assert await examine(path, 0)
         statements += 1
     assert statements > 30
