@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -204,6 +206,25 @@ async def test_an_invocation_that_takes_too_long_fails_at_once_and_its_worker_is
             "Restart of language worker process(es) completed.",
         ]
         assert invoker.in_flight == ()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tasks count cancellations from 3.11 on")
+async def test_a_timeout_leaves_no_cancellation_with_the_caller(clock: ManualClock) -> None:
+    worker = Worker(hold=asyncio.Event())
+    left: list[int] = []
+    async with invoking(worker, clock, timeout_s=3) as invoker:
+
+        async def caller() -> None:
+            with pytest.raises(FunctionTimedOut):
+                await invoker.invoke(function_with(), {}, reason="x")
+            task: Any = asyncio.current_task()
+            left.append(task.cancelling())
+
+        call = asyncio.create_task(caller())
+        await worker.holding.wait()
+        clock.advance(3)
+        await call
+    assert left == [0]
 
 
 async def test_each_invocation_has_its_own_deadline(clock: ManualClock) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -180,6 +181,8 @@ class Invoker:
             result = await self._run(request, invocation_id, retry)
         except asyncio.CancelledError:
             if running.is_expired and self._timeout_s is not None:
+                if sys.version_info >= (3, 11):
+                    running.task.uncancel()  # the cancellation was ours, and ends here
                 text = f"Timeout value of {_limit(self._timeout_s)} was exceeded by function: Functions.{function.name}"
                 raise self._failed(running, FunctionTimedOut(text)) from None
             self._failed(running, UserCodeFailed("CancelledError", "Whoever asked for the invocation waits no more.", ""))

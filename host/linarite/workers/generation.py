@@ -13,6 +13,8 @@ from linarite.workers.child import ChildWorker
 from linarite.workers.protocol import IndexedApp
 
 log = logging.getLogger("Worker.Python")
+started = logging.getLogger("Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcFunctionInvocationDispatcher")
+"""Editors wait for what is said here before they attach a debugger."""
 
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)
 """How long to wait after the first death, the second, ...; the last one from then on."""
@@ -124,6 +126,7 @@ class Generation:
             self._change.set()
             if self._trouble is None:
                 place.worker = worker
+                started.info("Worker process started and initialized.")
                 await worker.ended.wait()
                 place.worker = None
                 reason = worker.exit_text
