@@ -35,6 +35,24 @@ def test_a_batch_is_for_one_generation(checkpoint: Checkpoint | None, waiting: t
     assert batch_of(checkpoint, *waiting) == batch
 
 
+@pytest.mark.parametrize(
+    ("waiting", "stuck", "order", "is_news"),
+    [
+        (("e1", None), {0, 1}, [0, 1], False),
+        (("e1", "old", None), {0}, [1, 0, 2], True),
+        (("e1", "old", None), {0, 2}, [1, 0, 2], True),
+        ((None, "e1"), {0}, [0, 1], True),
+        (("e1", "e2", "old", "e1"), {0}, [1, 2, 0, 3], True),
+    ],
+)
+def test_what_is_stuck_lets_other_generations_pass(
+    waiting: tuple[str | None, ...], stuck: set[int], order: list[int], is_news: bool
+) -> None:
+    mailbox = Mailbox("i", [StoredMessage(seq, "i", execution_id, None, None) for seq, execution_id in enumerate(waiting)])
+    assert mailbox.let_others_pass(stuck, RUNNING) is is_news
+    assert [stored.seq for stored in mailbox.messages] == order
+
+
 async def test_what_came_before_the_first_episode_is_delivered_with_the_start() -> None:
     """Otherwise an instance that this host may not run could not be terminated: its start comes back again and again, alone."""
     clock = ManualClock()

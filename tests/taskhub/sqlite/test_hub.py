@@ -126,6 +126,29 @@ async def test_after_the_stop_nothing_held_can_be_committed(world: World) -> Non
         await world.hub.instance("order-7")
 
 
+async def test_what_stays_unread_does_not_hold_up_what_is_for_an_old_generation(world: World) -> None:
+    now = world.clock.now()
+    item = await world.begin("order-7")
+    await world.hub.commit(item, episode(item, now, call(item, 0, "pack", now)))
+    request = await world.hub.next_activity()
+    await world.hub.send(raised("order-7", "again", now))
+    item = await world.hub.next_orchestration()
+    await world.hub.send(raised("order-7", "not yet", now))
+    await world.hub.complete(request, answer(request, now))
+    await world.hub.commit(item, new_generation(item, now, "e2"))
+    item = await world.hub.next_orchestration()
+    assert names(item) == ["not yet"]
+    await world.hub.commit(item, nothing(unread={0}))
+    item = await world.hub.next_orchestration()
+    assert (names(item), list(item.history)) == (["TaskCompleted"], [])
+    await world.hub.commit(item, nothing())
+    item = await world.hub.next_orchestration()
+    await world.hub.commit(item, nothing(unread={0}))
+    await world.hub.idle()
+    await world.hub.send(raised("order-7", "news", now))
+    assert names(await world.hub.next_orchestration()) == ["not yet", "news"]
+
+
 # what goes wrong below
 
 

@@ -5,6 +5,7 @@ An instance is busy from the moment it stands in line until nothing waits for it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,13 +40,19 @@ class Mailbox:
         A message that names none is for the current one; where there is none yet, for that of the first message, which may begin it.
         """
         first = self.messages[0].execution_id
-        current = checkpoint.execution_id if checkpoint and checkpoint.chunks else first
-        batch: list[StoredMessage] = []
-        for stored in self.messages:
-            if (stored.execution_id or current) != (first or current):
-                break
-            batch.append(stored)
-        return batch
+        current = _current(checkpoint) or first
+        return list(itertools.takewhile(lambda stored: (stored.execution_id or current) == (first or current), self.messages))
+
+    def let_others_pass(self, stuck: Collection[int], checkpoint: Checkpoint | None) -> bool:
+        """Bring what is for other generations before what is stuck; whether there is anything but that."""
+        current = _current(checkpoint)
+        generations = {stored.execution_id or current for stored in self.messages if stored.seq in stuck}
+        self.messages.sort(key=lambda stored: (stored.execution_id or current) in generations)
+        return any(stored.seq not in stuck for stored in self.messages)
+
+
+def _current(checkpoint: Checkpoint | None) -> str | None:
+    return checkpoint.execution_id if checkpoint and checkpoint.chunks else None
 
 
 @dataclass(eq=False, slots=True)
@@ -178,9 +185,9 @@ class Deliveries:
         self._held.discard(lock)
         mailbox = lock.mailbox
         mailbox.deliveries = 0
-        has_news = any(stored.seq not in lock.seqs for stored in mailbox.messages)
         mailbox.messages = [stored for stored in mailbox.messages if stored.seq not in read]
-        self._let_go(mailbox, is_stuck=is_stuck and not has_news)
+        is_all_stuck = is_stuck and not mailbox.let_others_pass(lock.seqs, lock.checkpoint)
+        self._let_go(mailbox, is_stuck=is_all_stuck)
         self._changed()
 
     def abandon(self, lock: InstanceLock) -> None:
