@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import TextIO
@@ -86,7 +87,17 @@ class ConsoleHandler(logging.Handler):
         self._coloured = not as_json and self._stream.isatty()
         self._as_json = as_json
         self._waiting: list[str] = []
+        self._thread = 0
         self.loop: asyncio.AbstractEventLoop | None = None
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on lines leave once a turn of this loop, which runs in this thread."""
+        self.loop, self._thread = loop, threading.get_ident()
+
+    def detach(self) -> None:
+        """Write what is waiting, and from now on each line at once."""
+        self.loop, self._thread = None, 0
+        self.flush()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -96,7 +107,9 @@ class ConsoleHandler(logging.Handler):
             return
         self._waiting.append(text)
         if len(self._waiting) == 1:
-            if self.loop is not None and self.loop.is_running():
+            if self._thread == threading.get_ident() and self.loop is not None:
+                self.loop.call_soon(self.flush)
+            elif self.loop is not None and self.loop.is_running():
                 self.loop.call_soon_threadsafe(self.flush)
             else:
                 self.flush()
@@ -151,3 +164,4 @@ def install(handler: ConsoleHandler, levels: LevelFilter) -> None:
     root.setLevel(LEVELS["trace"])
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False  # asked for by no line, and paid for by each

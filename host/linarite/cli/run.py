@@ -65,7 +65,7 @@ class _Session:
 
     async def serve(self) -> None:
         install(self._console, self._levels)
-        self._console.loop = asyncio.get_running_loop()
+        self._console.attach(asyncio.get_running_loop())
         host = Host(self._options, on_site=self._shown)
         try:
             with self._signals():
@@ -75,8 +75,7 @@ class _Session:
                     await self._told.wait()
                 await self._end(host)
         finally:
-            self._console.flush()
-            self._console.loop = None
+            self._console.detach()
 
     async def _unless_told(self, starting: asyncio.Future[None]) -> bool:
         """Whether the host has started; a Ctrl+C meanwhile calls it off."""

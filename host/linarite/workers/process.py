@@ -141,6 +141,7 @@ class Line(asyncio.Protocol):
         self._received = received
         self._parser = wire.FrameParser()
         self._transport: asyncio.Transport | None = None
+        self._waiting: list[bytes] = []
         self.closed = asyncio.Event()
 
     async def connect(self, channel: Channel, exited: asyncio.Event) -> None:
@@ -168,12 +169,19 @@ class Line(asyncio.Protocol):
         self.closed.set()
 
     def send(self, frame: bytes) -> None:
-        """Queue a frame; it is dropped if the line is closed."""
+        """Queue a frame; it is dropped if the line is closed. What one turn of the loop sends leaves in one write."""
+        self._waiting.append(frame)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame)
+            self._transport.writelines(waiting)
 
     def close(self) -> None:
         """Hang up, which the child takes for the end."""
+        self._write()
         if self._transport is None:
             self.closed.set()
         else:
