@@ -6,7 +6,6 @@ pass through unchanged.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -66,6 +65,8 @@ class StorageProxy:
         self.requests: list[Exchange] = []
         self.writes = 0
         self.fault: Fault | None = None
+        self.is_cut = False
+        """Every request is refused from now on: whoever asks is as good as dead to the storage."""
         self.counts: Callable[[Exchange], bool] = lambda exchange: exchange.is_write
         """Which requests `writes` counts."""
 
@@ -107,10 +108,13 @@ class StorageProxy:
             await request.read(),
             time.monotonic(),
         )
+        if self.is_cut:
+            return self._hung_up(request)
         number = self._number(exchange)
         fault = self.fault if self.fault is not None and self.fault.write == number else None
         if fault is not None and not fault.is_after:
-            await self._break(fault, exchange, request)
+            await fault.action(exchange)
+            return self._hung_up(request)
         assert self._client is not None
         url = yarl.URL(f"http://127.0.0.1:{self._target[service]}{request.rel_url.raw_path_qs}", encoded=True)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
@@ -120,7 +124,9 @@ class StorageProxy:
         exchange.ended = time.monotonic()
         self.requests.append(exchange)
         if fault is not None:
-            await self._break(fault, exchange, request)
+            await fault.action(exchange)
+        if fault is not None:
+            return self._hung_up(request)
         kept = {name: value for name, value in exchange.answer_headers.items() if name not in _HOP_BY_HOP}
         return web.Response(status=exchange.status, headers=kept, body=exchange.answer)
 
@@ -132,8 +138,8 @@ class StorageProxy:
         return self.writes
 
     @staticmethod
-    async def _break(fault: Fault, exchange: Exchange, request: web.BaseRequest) -> None:
-        await fault.action(exchange)
+    def _hung_up(request: web.BaseRequest) -> web.StreamResponse:
+        """Break the connection; the answer goes nowhere."""
         if request.transport is not None:
-            request.transport.close()
-        raise asyncio.CancelledError
+            request.transport.abort()
+        return web.Response(status=500)

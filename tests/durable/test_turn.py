@@ -286,6 +286,34 @@ def test_a_repeated_prefix_of_a_torn_commit_is_harmless() -> None:
     assert kinds(outcome.decision.new_events) == ["OrchestratorStarted", "EventRaised", "OrchestratorCompleted"]
 
 
+def test_a_second_answer_to_a_task_is_dropped() -> None:
+    ask = Answer(actions=(CallActivity(name="a"), CallActivity(name="b")))
+    asked = list(run([started()], [], ask).decision.new_events)
+    twice = [to_me(TaskCompleted(task_scheduled_id=0, result="1", timestamp=T0)) for _ in range(2)]
+    once = run(twice, asked, ask).decision.new_events
+    assert kinds(once) == ["OrchestratorStarted", "TaskCompleted", "OrchestratorCompleted"]
+    again = run(twice[:1], [*asked, *once])
+    assert again.decision == Decision("e1")
+    late = run([*twice, to_me(TaskCompleted(task_scheduled_id=1, timestamp=T0))], [*asked, *once], ask)
+    assert [e.task_scheduled_id for e in late.decision.new_events if isinstance(e, TaskCompleted)] == [1]
+
+
+def test_an_answer_whose_episode_was_cut_short_is_delivered_again() -> None:
+    ask = Answer(actions=(CallActivity(name="a"),))
+    asked = list(run([started()], [], ask).decision.new_events)
+    answer = to_me(TaskCompleted(task_scheduled_id=0, result="1", timestamp=T0))
+    torn = [*asked, *run([answer], asked, ask).decision.new_events[:-1]]
+    outcome = run([answer], torn, Answer(actions=ask.actions, is_done=True, output="1"))
+    assert kinds(outcome.decision.new_events)[-2:] == ["ExecutionCompleted", "OrchestratorCompleted"]
+
+
+def test_a_start_whose_episode_was_cut_short_begins_again() -> None:
+    done = Answer(is_done=True, output="1")
+    torn = list(run([started()], [], done).decision.new_events[:2])
+    outcome = run([started()], torn, done)
+    assert kinds(outcome.decision.new_events) == ["OrchestratorStarted", "ExecutionCompleted", "OrchestratorCompleted"]
+
+
 def test_messages_of_one_episode_name_sender_and_episode() -> None:
     asks = (CallActivity(name="a"), CreateTimer(fire_at="2026-01-02T00:00:00Z"))
     outcome = run([started()], [], Answer(actions=asks))

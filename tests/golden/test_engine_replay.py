@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -21,13 +21,25 @@ from linarite.taskhub.azure.names import escape_key
 from linarite.timestamps import timestamp
 from tests.golden import engine
 from tests.golden import engine_orchestrators as does
-from tests.golden.engine import Line, Plain, recording
+from tests.golden.engine import Line, Plain, played, recording
 from tests.golden.engine_player import Commit, Player, failure_of
 from tests.storage_proxy import Exchange, StorageProxy
 
 pytestmark = [pytest.mark.azurite]
 
-Make = Callable[..., Awaitable[Player]]
+
+@dataclass
+class Watched(Player):
+    """A player whose requests are recorded."""
+
+    proxy: StorageProxy = field(kw_only=True)
+
+    async def lines(self) -> list[Line]:
+        """Everything that was asked of the storage so far, and what is left in it."""
+        return played(self.proxy.requests, self.hub_name) + await self.left()
+
+
+Make = Callable[..., Awaitable[Watched]]
 
 
 Adapt = Callable[[str, Any], Any]
@@ -98,10 +110,10 @@ async def make(azurite: Ports) -> AsyncIterator[Make]:
     """Builds a player on a proxy of its own; stopped at the test's end."""
     proxy = StorageProxy(azurite)
     await proxy.start()
-    players: list[Player] = []
+    players: list[Watched] = []
 
-    async def build(recorded: Sequence[Line], *, is_client: bool = False, **orchestrators: Any) -> Player:
-        player = Player(proxy, {**NAMED, **orchestrators}, recorded)
+    async def build(recorded: Sequence[Line], *, is_client: bool = False, **orchestrators: Any) -> Watched:
+        player = Watched(proxy.connection_string(), {**NAMED, **orchestrators}, recorded, proxy=proxy)
         await player.start(is_client=is_client)
         players.append(player)
         proxy.requests.clear()
@@ -132,7 +144,7 @@ NAMED = {
 }
 
 
-async def once(player: Player, name: str, instance_id: str, input: str | None = None, **more: Any) -> None:
+async def once(player: Watched, name: str, instance_id: str, input: str | None = None, **more: Any) -> None:
     await player.create(name, instance_id, input, **more)
     await player.until(instance_id, Status.COMPLETED, Status.FAILED)
 
@@ -141,7 +153,7 @@ FAN_INPUT = '{"$type":"<>f__AnonymousType7`1[[System.Int32, System.Private.CoreL
 BOTH = (Status.COMPLETED, Status.FAILED)
 
 
-async def play_events(player: Player) -> None:
+async def play_events(player: Watched) -> None:
     await player.create("Events", "events-1")
     await player.until("events-1", Status.RUNNING)
     second = next(line[-1] for line in player.recorded if line[0] == "send" and line[-1]["TaskMessage"]["Event"].get("Name") == "second")
@@ -151,7 +163,7 @@ async def play_events(player: Player) -> None:
     await player.until("events-1", *BOTH)
 
 
-async def play_eternal(player: Player) -> None:
+async def play_eternal(player: Watched) -> None:
     await player.create("Eternal", "eternal-1", "0")
     await player.until("eternal-1", Status.RUNNING, custom_status='{"round":1}')
     await player.until_history("eternal-1", lambda history: len(history) == 8)
@@ -160,14 +172,14 @@ async def play_eternal(player: Player) -> None:
     await player.until("eternal-1", *BOTH)
 
 
-async def play_terminate(player: Player) -> None:
+async def play_terminate(player: Watched) -> None:
     await player.create("Waiter", "term-1", '"in"')
     await player.until("term-1", Status.RUNNING)
     await player.send("term-1", "ExecutionTerminated", input="operator's request")
     await player.until("term-1", Status.TERMINATED)
 
 
-async def play_suspend(player: Player) -> None:
+async def play_suspend(player: Watched) -> None:
     await player.create("Waiter", "susp-1")
     await player.until("susp-1", Status.RUNNING)
     await player.send("susp-1", "ExecutionSuspended", reason="pause")
@@ -178,30 +190,30 @@ async def play_suspend(player: Player) -> None:
     await player.until("susp-1", *BOTH)
 
 
-async def play_rewind(player: Player, instance_id: str, name: str) -> None:
+async def play_rewind(player: Watched, instance_id: str, name: str) -> None:
     await once(player, name, instance_id)
     await player.hub.rewind(instance_id, "try again")
     await player.until(instance_id, Status.COMPLETED)
 
 
-async def play_send_event(player: Player) -> None:
+async def play_send_event(player: Watched) -> None:
     await player.create("Waiter", "send-target")
     await player.until("send-target", Status.RUNNING)
     await once(player, "SendEvent", "sender-1")
     await player.until("send-target", *BOTH)
 
 
-async def play_forget(player: Player) -> None:
+async def play_forget(player: Watched) -> None:
     await once(player, "FireForget", "ff-1")
     await player.until("ff-child", *BOTH)
 
 
-async def play_duplicate(player: Player) -> None:
+async def play_duplicate(player: Watched) -> None:
     await player.create("Waiter", "dup-1")
     await player.until("dup-1", Status.RUNNING)
 
 
-async def play_over_running(player: Player) -> None:
+async def play_over_running(player: Watched) -> None:
     await play_duplicate(player)
     player.proxy.requests.clear()
     player.commits.clear()
@@ -212,19 +224,19 @@ async def play_over_running(player: Player) -> None:
     await player.until("dup-1", *BOTH)
 
 
-async def play_over_completed(player: Player) -> None:
+async def play_over_completed(player: Watched) -> None:
     await once(player, "Chain", "chain-1")
     player.proxy.requests.clear()
     player.commits.clear()
     await once(player, "Chain", "chain-1")
 
 
-async def play_nobody(player: Player) -> None:
+async def play_nobody(player: Watched) -> None:
     await player.send("nobody-1", "EventRaised", name="go", input="1")
     await player.idle()
 
 
-async def play_over_event(player: Player) -> None:
+async def play_over_event(player: Watched) -> None:
     await play_over_completed(player)
     player.proxy.requests.clear()
     player.commits.clear()
@@ -232,12 +244,12 @@ async def play_over_event(player: Player) -> None:
     await player.idle()
 
 
-async def play_scheduled(player: Player) -> None:
+async def play_scheduled(player: Watched) -> None:
     due = timestamp(datetime.now(timezone.utc) + timedelta(seconds=3))
     await once(player, "Chain", "sched-1", scheduled_start_time=due)
 
 
-Play = Callable[[Player], Awaitable[None]]
+Play = Callable[[Watched], Awaitable[None]]
 
 SCENARIOS: dict[str, Play] = {
     "01-chain": lambda p: once(p, "Chain", "chain-1"),
@@ -329,7 +341,7 @@ def same_delays(ours: Sequence[Line], theirs: Sequence[Line]) -> None:
         assert abs((mine[timer] or 0) - (delay or 0)) <= 1, timer
 
 
-def in_order(player: Player) -> None:
+def in_order(player: Watched) -> None:
     """Within every commit: messages out, then history, then the instance row, then the inputs deleted."""
     for commit in player.commits:
         kinds = [(kind, exchange) for exchange in player.proxy.requests if (kind := _kind(exchange, commit, player)) is not None]
@@ -340,7 +352,7 @@ def in_order(player: Player) -> None:
         assert {kind for kind, _ in kinds} >= {3}
 
 
-def _kind(exchange: Exchange, commit: Commit, player: Player) -> int | None:
+def _kind(exchange: Exchange, commit: Commit, player: Watched) -> int | None:
     """The step of a commit that a request is: 0 sends, 1 history, 2 instance row, 3 deletes."""
     if not commit.began <= exchange.began <= commit.ended or exchange.status >= 300:
         return None
@@ -416,7 +428,7 @@ async def test_what_the_reference_scheduled_is_started_here(make: Make) -> None:
     await left_as_recorded(player)
 
 
-async def left_as_recorded(player: Player) -> None:
+async def left_as_recorded(player: Watched) -> None:
     """The rows that are left are those that the reference itself left in the end."""
     mine, reference = Plain(player.hub_name), Plain("Golden")
     lines = await player.lines()

@@ -21,6 +21,7 @@ from linarite.durable.events import (
     ExecutionSuspended,
     ExecutionTerminated,
     HistoryEvent,
+    OrchestratorCompleted,
     OrchestratorStarted,
     Status,
     SubOrchestrationInstanceCompleted,
@@ -49,8 +50,8 @@ class Plan:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing may be delivered now: all there is waits for the instance to be resumed."""
-        return len(self.new) == 1
+        """Whether there is nothing to do: nothing may be delivered now, and no commit was cut short that has to be made good."""
+        return len(self.new) == 1 and (not self.past or isinstance(self.past[-1], OrchestratorCompleted))
 
 
 def plan(
@@ -67,7 +68,7 @@ def plan(
     if any(isinstance(event, ExecutionCompleted) for event in history):
         return Decision(execution_id=execution_id)
     was_suspended = _is_suspended(history)
-    mine = [(at, message.event) for at, message in enumerate(messages) if _is_for(message, execution_id)]
+    mine = _new_to([(at, message.event) for at, message in enumerate(messages) if _is_for(message, execution_id)], history)
     is_suspended = _is_suspended([event for _, event in mine], was_suspended)
     taken, unread = _pick(mine, solo_ids, may_go_alone=not (was_suspended or is_suspended))
     first = () if history else (started,)
@@ -119,6 +120,32 @@ def _is_for(message: TaskMessage, execution_id: str) -> bool:
     """Whether the message concerns this generation. A start is no message to it: the first one made it, others repeat it."""
     addressed = message.target.execution_id
     return not isinstance(message.event, ExecutionStarted) and (not addressed or same_id(addressed, execution_id))
+
+
+def _new_to(events: Sequence[tuple[int, HistoryEvent]], history: Sequence[HistoryEvent]) -> list[tuple[int, HistoryEvent]]:
+    """The events without second answers to one task. Whoever asks or answers may die before it is written down, and then does so again.
+
+    What a commit left that was itself cut short does not count: its episode has to be run again.
+    """
+    whole = next((at for at in range(len(history), 0, -1) if isinstance(history[at - 1], OrchestratorCompleted)), 0)
+    answered = {_answered_id(event) for event in history[:whole]}
+    kept = []
+    for at, event in events:
+        task_id = _answered_id(event)
+        if task_id is None or task_id not in answered:
+            kept.append((at, event))
+            answered.add(task_id)
+    return kept
+
+
+def _answered_id(event: HistoryEvent) -> int | None:
+    """The task that an event answers."""
+    match event:
+        case TaskCompleted() | TaskFailed() | SubOrchestrationInstanceCompleted() | SubOrchestrationInstanceFailed():
+            return event.task_scheduled_id
+        case TimerFired():
+            return event.timer_id
+    return None
 
 
 def _is_suspended(events: Sequence[HistoryEvent], before: bool = False) -> bool:

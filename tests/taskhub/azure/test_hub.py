@@ -30,6 +30,7 @@ from linarite.errors import WorkItemLockLost
 from linarite.storage.tables import Change, Row
 from linarite.taskhub.azure import envelopes
 from linarite.taskhub.azure.envelopes import Envelope
+from linarite.taskhub.azure.hub import AzureHub
 from linarite.taskhub.azure.timing import Timing
 from linarite.taskhub.protocol import InstanceQuery
 from linarite.timestamps import moment, timestamp
@@ -143,11 +144,11 @@ async def test_a_killed_hosts_messages_come_back(hubs: Hubs, quick: Timing) -> N
     assert instance.status is Status.COMPLETED
 
 
-async def kill(hubs: Hubs, hub: object) -> None:
+async def kill(hubs: Hubs, hub: AzureHub) -> None:
     """What a kill leaves: nothing is renewed, nothing is released."""
-    hubs.opened.remove(hub)  # type: ignore[arg-type]
-    await hub._background.close()  # type: ignore[attr-defined]
-    await hub._orchestrations.close()  # type: ignore[attr-defined]
+    hubs.opened.remove(hub)
+    for running in (hub._begun, hub._background, hub._orchestrations):
+        await running.close()
 
 
 @pytest.mark.slow

@@ -31,6 +31,17 @@ class Background:
             known = isinstance(problem, HubError)
             _log.log(logging.WARNING if known else logging.ERROR, "Could not %s: %s", what, problem, exc_info=None if known else problem)
 
+    async def finish(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Wait for `work`, which goes on to its end even if the wait is cancelled; a failure is then logged as "could not {what}"."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(lambda ended: self._ended(ended, what))
+            raise
+
     async def settle(self) -> None:
         """Wait until all that was spawned has ended."""
         while self._tasks:

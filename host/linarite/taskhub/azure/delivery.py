@@ -162,6 +162,6 @@ class Delivery:
         receipt = await self._queues.put(queue, text, held_by.hide_s if held_by is not None else delay_s)
         if held_by is None:
             return Posted(None, blob)
-        held = Held(queue, message, receipt, 1, (now, number), now)
+        held = Held(queue, message, receipt, 1, (now, number), now, is_own=True)
         held_by.add(held)
         return Posted(held, blob)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,10 +23,16 @@ from linarite.taskhub.azure.timing import Timing
 
 _log = logging.getLogger(__name__)
 
+_REMEMBERED = 1000
+"""Messages of which it is remembered that their first delivery was a hand-off."""
+
 
 @dataclass(eq=False, slots=True)
 class Held:
-    """One held message. `delivery` counts from 1; `order` sorts a batch; `received_at` is when this delivery began."""
+    """One held message. `delivery` counts from 1; `order` sorts a batch; `received_at` is when this delivery began.
+
+    `is_own`: this host put it into the queue, and holds it without having got it from there.
+    """
 
     queue: str
     message: TaskMessage
@@ -33,6 +40,7 @@ class Held:
     delivery: int
     order: tuple[datetime, int]
     received_at: datetime
+    is_own: bool = False
     renewal: asyncio.Task[None] | None = None
     is_gone: bool = False
 
@@ -45,6 +53,7 @@ class HeldMessages:
         self._timing = timing
         self._clock = clock
         self._held: dict[str, Held] = {}
+        self._uncounted: deque[str] = deque(maxlen=_REMEMBERED)
         self.hide_s = hide_s
 
     def __len__(self) -> int:
@@ -52,6 +61,8 @@ class HeldMessages:
 
     def add(self, held: Held) -> bool:
         """Begin to hold a message. False if it is held already: its earlier copy then goes on with the new receipt."""
+        if held.receipt.message_id in self._uncounted:
+            held.delivery += 1
         known = self._held.get(held.receipt.message_id)
         if known is not None and not known.is_gone:
             known.receipt, known.delivery = held.receipt, held.delivery
@@ -101,6 +112,8 @@ class HeldMessages:
 
     async def _hide_on(self, held: Held, seconds: float) -> None:
         await self._let_go(held)
+        if held.is_own:  # its first delivery was none to the service, which counts Gets
+            self._uncounted.append(held.receipt.message_id)
         with contextlib.suppress(StorageRefused):
             await self._queues.update(held.queue, held.receipt, seconds)
 

@@ -69,6 +69,8 @@ class AzureHub:
         self._timing = timing
         self._clock = clock
         self._background = Background()
+        self._begun = Background()
+        """Commits and the like, which go on to their end whatever becomes of who asked for them."""
         self._payloads = Payloads(kept.blobs, self._names.payload_container)
         self._control_held = HeldMessages(storage.queues, timing.control_hide_s, timing, clock)
         self._work_held = HeldMessages(storage.queues, timing.work_item_hide_s, timing, clock)
@@ -174,6 +176,7 @@ class AzureHub:
     async def stop(self) -> None:
         """Release everything held: messages show again at once, partitions are anyone's."""
         await self.stop_work()
+        await self._begun.settle()
         await self._background.close()
         await self._orchestrations.close()
         with contextlib.suppress(HubError):
@@ -203,11 +206,11 @@ class AzureHub:
         return await self._orchestrations.next()
 
     async def commit(self, item: OrchestrationWorkItem, decision: Decision) -> None:
-        await self._orchestrations.commit(item, decision)
+        await self._begun.finish(self._orchestrations.commit(item, decision), f"commit instance {item.instance_id}")
         self._room_made()
 
     async def abandon(self, item: OrchestrationWorkItem) -> None:
-        await self._orchestrations.abandon(item)
+        await self._begun.finish(self._orchestrations.abandon(item), f"hand back instance {item.instance_id}")
         self._room_made()
 
     async def next_activity(self) -> ActivityWorkItem:
@@ -215,6 +218,9 @@ class AzureHub:
         return ActivityWorkItem(held.message, held.delivery, held)
 
     async def complete(self, item: ActivityWorkItem, answer: TaskMessage) -> None:
+        await self._begun.finish(self._answered(item, answer), f"answer instance {item.message.target.instance_id}")
+
+    async def _answered(self, item: ActivityWorkItem, answer: TaskMessage) -> None:
         try:
             await self._delivery.send(answer)
         except HubError:

@@ -39,7 +39,7 @@ _RETRY_S = 5.0
 
 @dataclass(eq=False, slots=True)
 class WorkLock:
-    """What a work item holds. `is_over` once it was committed or abandoned."""
+    """What a work item holds. `is_over` once it is being committed or abandoned: one or the other, once."""
 
     session: Session
     batch: Batch
@@ -156,15 +156,15 @@ class Orchestrations:
         lock: WorkLock = item.lock
         if lock.is_over:
             raise WorkItemLockLost(f"The work item of instance {item.instance_id} was let go before it was committed.")
+        lock.is_over = True
         read = [held for position, held in enumerate(lock.batch.messages) if position not in decision.unread]
         unread = [held for position, held in enumerate(lock.batch.messages) if position in decision.unread]
         try:
             checkpoint = await self._committed(item, lock.checkpoint, decision)
         except HubError:
-            await self.abandon(item)
+            await self._undone(lock)
             raise
-        lock.is_over = True
-        self._release(lock.session, checkpoint, unread)
+        self._release(lock.session, checkpoint, unread, is_parked=not read and not decision.new_events)
         await self._let_go(self._held.delete(held) for held in read)
 
     async def _committed(self, item: OrchestrationWorkItem, base: Checkpoint, decision: Decision) -> Checkpoint | None:
@@ -189,15 +189,21 @@ class Orchestrations:
         lock: WorkLock = item.lock
         if not lock.is_over:
             lock.is_over = True
-            self._release(lock.session, None)
-            await self._let_go(self._held.abandon(held) for held in lock.batch.messages)
+            await self._undone(lock)
 
-    def _release(self, session: Session, checkpoint: Checkpoint | None, unread: Sequence[Held] = ()) -> None:
+    async def _undone(self, lock: WorkLock) -> None:
+        """Release the instance; its messages come again after a back-off."""
+        self._release(lock.session, None)
+        await self._let_go(self._held.abandon(held) for held in lock.batch.messages)
+
+    def _release(self, session: Session, checkpoint: Checkpoint | None, unread: Sequence[Held] = (), *, is_parked: bool = False) -> None:
+        """Take an instance back. A parked one has messages that it cannot do anything with before more arrive."""
+        has_news = bool(session.arrived or session.waiting)
         self._sessions.release(session, checkpoint, unread)
-        if session.queue in self._delivery.control:
-            self._queue(session)
-        else:
+        if session.queue not in self._delivery.control:
             self._background.spawn(self.drop(session.queue), "show messages of a partition that changed hands")
+        elif has_news or not is_parked:
+            self._queue(session)
 
     @staticmethod
     async def _let_go(works: Iterable[Coroutine[Any, Any, None]]) -> None:
