@@ -48,8 +48,9 @@ class Console(io.TextIOBase):
     def finish(self, invocation_id: str) -> None:
         """Send the unfinished lines of an invocation that is about to end."""
         if self._begun:
-            for key in [key for key in self._begun if key[0] == invocation_id]:
-                self._emit_line(invocation_id, self._begun.pop(key))
+            for key in list(self._begun):  # a copy: other threads print meanwhile
+                if key[0] == invocation_id and (line := self._begun.pop(key, None)) is not None:
+                    self._emit_line(invocation_id, line)
 
     def flush(self) -> None:
         self.original.flush()

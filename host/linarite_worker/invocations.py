@@ -67,9 +67,9 @@ def success(request: Request, given: dict[str, Any], value: Any) -> bytes:
     return frame({"op": "result", "id": request.id, "value": returned, "outputs": outputs}, b"".join(body))
 
 
-def failure(request: Request, error: BaseException) -> bytes:
+def failure(invocation_id: str, error: BaseException) -> bytes:
     """The frame of a failure."""
-    header = {"op": "failed", "id": request.id, "type_name": type_name(error), "message": _text(error), "stack": stack_text(error)}
+    header = {"op": "failed", "id": invocation_id, "type_name": type_name(error), "message": _text(error), "stack": stack_text(error)}
     return frame({name: value.encode(errors="backslashreplace").decode() for name, value in header.items()})
 
 
@@ -86,7 +86,7 @@ def run(request: Request) -> bytes:
         given = arguments(request)
         return success(request, given, request.function.call(**given))
     except Exception as error:
-        return failure(request, error)
+        return failure(request.id, error)
 
 
 async def run_async(request: Request) -> bytes:
@@ -95,4 +95,4 @@ async def run_async(request: Request) -> bytes:
         given = arguments(request)
         return success(request, given, await request.function.call(**given))
     except Exception as error:
-        return failure(request, error)
+        return failure(request.id, error)

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from linarite_worker import current, function_json, invocations, loader
 from linarite_worker.console import Console, level_of_stderr
-from linarite_worker.failures import load_failure
+from linarite_worker.failures import LoadError, load_failure
 from linarite_worker.frames import Header, frame
 from linarite_worker.invocations import Request
 from linarite_worker.loader import LoadedFunction
@@ -116,12 +116,19 @@ class Worker:
         """Start an invocation; its frame is sent when it ends. Any thread may call this."""
         if self._is_shared:
             self._capture_streams()  # a test runner puts its own streams back between the phases of a test
-        request = Request(header, body, self._functions[header["function_id"]])
+        if (function := self._functions.get(header["function_id"])) is None:
+            text = f"The app has no function {header['function_name']} any more; it was loaded anew meanwhile."
+            self._send(invocations.failure(header["id"], LoadError(text, type_name="FunctionNotLoaded")))
+            return
+        request = Request(header, body, function)
         context = current.context_of(request.id)
-        if request.function.is_async:
+        if function.is_async:
             self._loop.call_soon_threadsafe(self._start_task, request, context=context)
-        else:
+            return
+        try:
             self._pool.submit(context.run, self._run, request)
+        except RuntimeError as error:  # no more threads
+            self._send(invocations.failure(request.id, error))
 
     def _run(self, request: Request) -> None:
         current.thread_local.invocation_id = request.id
@@ -141,7 +148,7 @@ class Worker:
         try:
             self._finish(request, await invocations.run_async(request))
         except asyncio.CancelledError as error:
-            self._finish(request, invocations.failure(request, error))
+            self._finish(request, invocations.failure(request.id, error))
         except BaseException as error:
             self._give_up(error)
 

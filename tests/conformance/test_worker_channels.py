@@ -318,3 +318,18 @@ async def test_cancelling_the_wait_does_not_stop_the_code(worker: Running) -> No
         await held
     for _ in range(worker.processes):
         assert await worker.returned("release", req=request()) == "ok"
+
+
+async def test_a_function_that_is_no_more_fails_and_nothing_else(worker: Running) -> None:
+    gone = msgspec.structs.replace(invocation(function(worker.app, "text"), {"req": request()}), function_id="gone", function_name="gone")
+    for _ in range(worker.processes):
+        with pytest.raises(UserCodeFailed, match="FunctionNotLoaded: The app has no function gone any more"):
+            await worker.channel.invoke(gone)
+    assert await worker.returned("text", req=request()) == "text"
+
+
+async def test_prints_of_many_threads_do_not_get_into_each_others_lines(worker: Running) -> None:
+    many = [invocation(function(worker.app, "prints"), {"req": request()}) for _ in range(50)]
+    await asyncio.gather(*(worker.channel.invoke(one) for one in many))
+    for one in many:
+        assert [line.message for line in worker.lines.of(one.id)] == [f"{one.id} {number} end" for number in range(20)] + ["last"]

@@ -66,4 +66,7 @@ def test_what_no_worker_says_is_refused() -> None:
 def test_an_invocation_says_only_what_it_has() -> None:
     one = Invocation(id="1", function_id="f", function_name="n", inputs={"a": Datum("collection_string", ["x"])})
     [(header, body)] = frames.parse(wire.invoke(one))
-    assert (header, body) == ({"op": "invoke", "id": "1", "function_id": "f", "inputs": {"a": ["collection_string", ["x"]]}}, b"")
+    assert (header, body) == (
+        {"op": "invoke", "id": "1", "function_id": "f", "function_name": "n", "inputs": {"a": ["collection_string", ["x"]]}},
+        b"",
+    )

@@ -48,7 +48,11 @@ class InProcessWorker:
         self._host_loop = asyncio.get_running_loop()
         self._conversation = Conversation(self._to_worker, self._sink)
         self._worker = Worker(str(self._folder), self._from_worker, self._end, is_shared=True)
-        self._world.enter()
+        try:
+            self._world.enter()
+        except OSError:
+            _up.release()
+            raise
         self._thread.start()
         return await self._conversation.load(declarations(self._folder, os.environ))
 

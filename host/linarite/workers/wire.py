@@ -111,6 +111,7 @@ def invoke(invocation: Invocation) -> bytes:
         "op": "invoke",
         "id": invocation.id,
         "function_id": invocation.function_id,
+        "function_name": invocation.function_name,
         "inputs": {name: _to_wire(datum, body) for name, datum in invocation.inputs.items()},
     }
     if invocation.trigger_metadata:

@@ -224,3 +224,11 @@ def raw(req: func.HttpRequest) -> str:
 @app.route(route="pid")
 def pid(req: func.HttpRequest) -> str:
     return f"pid {os.getpid()}"
+
+
+@app.route(route="prints")
+def prints(req: func.HttpRequest, context: func.Context) -> str:
+    for number in range(20):
+        print(context.invocation_id, number, "end")
+    print("last", end="")
+    return "ok"
