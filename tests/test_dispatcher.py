@@ -16,7 +16,9 @@ from linarite.clock import ManualClock
 from linarite.dialects.names import DurableFunctions
 from linarite.dispatcher import Dispatcher
 from linarite.durable.decision import Decision
+from linarite.durable.entity_messages import Request, to_text
 from linarite.durable.events import (
+    EventRaised,
     ExecutionCompleted,
     ExecutionStarted,
     ExecutionSuspended,
@@ -344,3 +346,59 @@ async def test_a_mistake_of_ours_hands_the_item_back(bench: Bench, caplog: pytes
     await bench.hub.next_change()
     assert len(bench.hub.abandoned) == 1
     assert "could not be decided" in caplog.text
+
+
+def asked(op: str, name: str = "counter") -> OrchestrationWorkItem:
+    request = Request(op=op, id="the-id", parent="order-7", parent_execution="e1", input='"5"')
+    event = EventRaised(name="op", input=to_text(request), timestamp=T0)
+    target = OrchestrationInstance(instance_id=f"@{name}@k")
+    return OrchestrationWorkItem(f"@{name}@k", (), (TaskMessage(event=event, target=target),), None)
+
+
+def response(decision: Decision) -> dict[str, Any]:
+    event = decision.outbound[0].event
+    assert isinstance(event, EventRaised)
+    assert event.name == "the-id"
+    found: dict[str, Any] = json.loads(event.input or "")
+    del found["$type"]
+    return found
+
+
+async def test_an_entity_runs_its_operations_and_answers(bench: Bench) -> None:
+    def counter(context: Context) -> None:
+        context.set_state(context.get_state(lambda: 0) + context.get_input())
+        context.set_result(context.get_state())
+
+    bench.dispatcher.functions = DurableFunctions([function("Counter", "entityTrigger")], str)
+    bench.app.code["Counter"] = df.Entity.create(counter)
+    decision = await bench.decide(asked("add"))
+    assert response(decision) == {"result": "5"}
+    assert decision.custom_status == '{"entityExists":true}'
+
+
+async def test_an_unknown_entity_answers_with_a_sentence(bench: Bench) -> None:
+    found = response(await bench.decide(asked("add", "nope")))
+    assert found["exceptionType"] == "Error"
+    assert json.loads(found["result"]) == (
+        "The function 'nope' doesn't exist, is disabled, or is not an entity function. "
+        "Additional info: No entity functions are currently registered!"
+    )
+
+
+async def test_an_entity_that_takes_too_long_answers_with_the_time_out(bench: Bench) -> None:
+    def late(value: str) -> str:
+        raise FunctionTimedOut("Timeout value of 00:05:00 was exceeded by function: Counter")
+
+    bench.dispatcher.functions = DurableFunctions([function("Counter", "entityTrigger")], str)
+    bench.app.code["Counter"] = late
+    assert response(await bench.decide(asked("add"))) == {
+        "result": "Timeout value of 00:05:00 was exceeded by function: Counter",
+        "exceptionType": "Error",
+    }
+
+
+async def test_an_entity_that_raises_fails_its_operations(bench: Bench) -> None:
+    bench.dispatcher.functions = DurableFunctions([function("Counter", "entityTrigger")], str)
+    bench.app.code["Counter"] = lambda value: [][0]
+    found = response(await bench.decide(asked("add")))
+    assert json.loads(found["result"]) == "IndexError: list index out of range"

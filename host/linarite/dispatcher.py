@@ -17,14 +17,15 @@ from typing import Any, Protocol, TypeVar
 
 from linarite.clock import Clock
 from linarite.dialects.durable_http import run_http_activity
-from linarite.dialects.json_shim import activities, answers
+from linarite.dialects.json_shim import activities, answers, entities
 from linarite.dialects.json_shim.requests import EncodedHistory, request
 from linarite.dialects.names import DurableFunctions
 from linarite.durable.actions import Answer
 from linarite.durable.checks import VersionRejected
 from linarite.durable.decision import Decision
+from linarite.durable.entities import Batch, BatchReply, take_entity_turn
 from linarite.durable.events import HistoryEvent, TaskScheduled
-from linarite.durable.messages import TaskMessage
+from linarite.durable.messages import TaskMessage, is_entity
 from linarite.durable.plan import execution_id_of
 from linarite.durable.turn import Episode, Outcome, Reply, take_turn
 from linarite.errors import FunctionTimedOut, HubError, UserCodeFailed, WorkerDied, WorkItemLockLost
@@ -128,7 +129,7 @@ class Dispatcher:
     async def _turn(self, item: OrchestrationWorkItem) -> None:
         memory = self._recall(item)
         try:
-            outcome = await self._decide(item, memory)
+            outcome = await (self._decide_entity(item) if is_entity(item.instance_id) else self._decide(item, memory))
             if _reads_nothing(item, outcome.decision):
                 await self._clock.sleep(PARKED_S)
         except asyncio.CancelledError:
@@ -172,6 +173,29 @@ class Dispatcher:
             return answers.failure(name, error, clock)
         return answers.answer(name, text, clock)
 
+    async def _decide_entity(self, item: OrchestrationWorkItem) -> Outcome:
+        turn = take_entity_turn(item.instance_id, item.history, item.messages, self._now(), _new_id, self._settings)
+        try:
+            batch = next(turn)
+            while True:
+                batch = turn.send(await self._run_batch(batch))
+        except StopIteration as end:
+            return Outcome(end.value)
+
+    async def _run_batch(self, batch: Batch) -> BatchReply:
+        """Put a batch of operations to the app."""
+        function = self.functions.get("entity", batch.name)
+        sentence = self.functions.sdk_objection or (None if function else self.functions.unknown("entity", batch.name))
+        if function is None or sentence:
+            return entities.failed(batch, sentence or "", self._now())
+        try:
+            text = await self._calls.call(function, entities.request(batch), {})
+        except UserCodeFailed as error:
+            return entities.failed(batch, str(error), self._now())
+        except FunctionTimedOut as error:
+            return entities.timed_out(batch, str(error), self._now())
+        return entities.reply(batch, text, self._now())
+
     async def _commit(self, item: OrchestrationWorkItem, outcome: Outcome, memory: _Memory) -> None:
         if outcome.non_deterministic is not None:
             difference = outcome.non_deterministic
@@ -203,7 +227,7 @@ class Dispatcher:
         return memory
 
     def _remember(self, instance_id: str, memory: _Memory, outcome: Outcome) -> None:
-        if outcome.is_over:
+        if outcome.is_over or is_entity(instance_id):
             self._memories.pop(instance_id, None)
             return
         if outcome.decision.replaces_history:

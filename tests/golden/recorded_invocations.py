@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass
@@ -123,3 +124,15 @@ def wire(name: str) -> list[list[Any]]:
     """Recorded messages or rows, `extension-messages` or `extension-rows`."""
     with (DATA / "wire" / f"{name}.jsonl").open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
+
+
+_INSTANT = re.compile(r"(?!0001)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?")
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
+_STACK = re.compile(r'StackTrace: ([^"\\]|\\.)*')
+
+
+def alike(value: Any) -> Any:
+    """The value with times, random ids and stack traces replaced; equal ids stay equal."""
+    seen: dict[str, str] = {}
+    text = _STACK.sub("StackTrace: …", _INSTANT.sub("<time>", json.dumps(value)))
+    return json.loads(_ID.sub(lambda match: seen.setdefault(match.group(), f"<id {len(seen)}>"), text))

@@ -9,7 +9,6 @@ stack traces are made alike first.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -38,7 +37,7 @@ from linarite.durable.rewind import rewind
 from linarite.durable.turn import Episode, Reply, take_turn
 from linarite.errors import UserCodeFailed
 from linarite.metadata import Binding, Function
-from tests.golden.recorded_invocations import Recorded, extension_app, invocations, orchestrations, settings_of, wire
+from tests.golden.recorded_invocations import Recorded, alike, extension_app, invocations, orchestrations, settings_of, wire
 from tests.golden.recorded_rows import events_of
 
 NOW = "2027-01-01T00:00:00Z"
@@ -110,17 +109,6 @@ LAST_UNCOMPARED = {
     **dict.fromkeys(("big", "bigstatus_8000", "bigstatus_8190"), "the recording cuts a result or a status"),
 }
 """Scenarios whose last history and messages are not compared."""
-
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?")
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}")
-_STACK = re.compile(r'StackTrace: ([^"\\]|\\.)*')
-
-
-def alike(value: Any) -> Any:
-    """The value with times, random ids and stack traces replaced; equal ids stay equal."""
-    seen: dict[str, str] = {}
-    text = _STACK.sub("StackTrace: …", _INSTANT.sub("<time>", json.dumps(value)))
-    return json.loads(_ID.sub(lambda match: seen.setdefault(match.group(), f"<id {len(seen)}>"), text))
 
 
 def split(history: Sequence[HistoryEvent]) -> tuple[list[HistoryEvent], list[HistoryEvent]]:

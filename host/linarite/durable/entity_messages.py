@@ -15,13 +15,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from linarite.durable.events import EventSent, HistoryEvent
-from linarite.timestamps import Timestamp, moment, seven_digits, trimmed
+from linarite.timestamps import Timestamp, moment, seven_digits, timestamp, trimmed
 
 REQUEST = "op"
 RELEASE = "release"
 UNSTAMPED = "0001-01-01T00:00:00"
 """A stamp that says nothing."""
 
+_LONGEST_DELAY = timedelta(days=6)
 _NAMESPACE = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
 _REQUEST_IDS = uuid.UUID("6f0c4bf5-6a4a-5c1f-9a53-0f6d6b9d3d0e")
 
@@ -82,6 +83,12 @@ def to_text(message: Request | Response | Release) -> str:
     return msgspec.json.encode(message).decode()
 
 
+def scheduled_name(due: Timestamp, now: Timestamp) -> str:
+    """The event name of a request for later. No message waits for more than six days: the entity sends it to itself again."""
+    latest = timestamp(moment(now) + _LONGEST_DELAY)
+    return f"{REQUEST}@{seven_digits(due if seven_digits(due) < seven_digits(latest) else latest)}"
+
+
 def request_id(execution_id: str, task_id: int) -> str:
     """The id of the request that a task of an orchestration makes.
 
@@ -115,7 +122,7 @@ class Stamps:
         last = self._last.get(target)
         stamp = now
         if last is not None and seven_digits(now) <= seven_digits(last):
-            stamp = _tick_after(last)
+            stamp = tick_after(last)
         if last is not None and moment(now) - moment(last) > timedelta(seconds=self._window_s):
             last = None
         self._last[target] = stamp
@@ -126,7 +133,7 @@ class _Stamped(msgspec.Struct):
     stamp: str = msgspec.field(name="Timestamp", default="")
 
 
-def _tick_after(stamp: Timestamp) -> Timestamp:
+def tick_after(stamp: Timestamp) -> Timestamp:
     """100 ns later. The reference loses the zone on the way; so the text ends without one."""
     head, _, fraction = seven_digits(stamp).rstrip("Z").partition(".")
     ticks = int(fraction) + 1

@@ -95,7 +95,8 @@ class Task:
         """Whether that event is what this task leaves in the history; case of names does not count."""
         if not isinstance(self.action, _KINDS[type(event)]):
             return False
-        return isinstance(event, TimerCreated) or _name_of(event).lower() == _name_of(self.action).lower()
+        name = _name_of(event).partition("@")[0] if isinstance(self.action, CallEntity) else _name_of(event)
+        return isinstance(event, TimerCreated) or name.lower() == _name_of(self.action).lower()
 
 
 class Ledger:
@@ -216,8 +217,8 @@ def _name_of(thing: Scheduling | Numbered) -> str:
     match thing:
         case TimerCreated() | CreateTimer():
             return "timer"
-        case CallEntity(due=due):
-            return f"op@{seven_digits(due)}" if due else "op"
+        case CallEntity():
+            return "op"  # a scheduled one has its time behind it
     return thing.name
 
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 import msgspec
 
 from linarite.durable.actions import CallActivity, CallEntity, CallSubOrchestration, CreateTimer, SendEvent
-from linarite.durable.entity_messages import REQUEST, Request, Stamps, request_id, to_text, type_name, with_offset
+from linarite.durable.entity_messages import (
+    REQUEST,
+    UNSTAMPED,
+    Request,
+    Stamps,
+    request_id,
+    scheduled_name,
+    to_text,
+    type_name,
+    with_offset,
+)
 from linarite.durable.events import (
     EventRaised,
     EventSent,
@@ -30,7 +40,7 @@ from linarite.durable.events import (
 )
 from linarite.durable.messages import FIRE_AND_FORGET, TaskMessage
 from linarite.durable.numbering import Task
-from linarite.timestamps import Timestamp, seven_digits
+from linarite.timestamps import Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ class Sender:
 
     def _request(self, task_id: int, action: CallEntity, now: Timestamp) -> tuple[HistoryEvent, TaskMessage]:
         execution_id = self.me.execution_id or ""
-        stamp, predecessor = self.stamps.next(action.instance_id, self.clock)
+        stamp, predecessor = (UNSTAMPED, UNSTAMPED) if action.due else self.stamps.next(action.instance_id, self.clock)
         request = Request(
             type=type_name("RequestMessage"),
             op=action.operation,
@@ -121,7 +131,7 @@ class Sender:
             predecessor=predecessor,
             request_time=with_offset(now),
         )
-        name = f"{REQUEST}@{seven_digits(action.due)}" if action.due else REQUEST
+        name = scheduled_name(action.due, now) if action.due else REQUEST
         return self._event(task_id, action.instance_id, name, to_text(request), now)
 
     def report(self, completed: ExecutionCompleted, details: str | None) -> TaskMessage | None:
