@@ -28,6 +28,12 @@ def test_what_the_host_says_is_shown_from_warning_on(category: str) -> None:
     assert levels.filter(record(category, logging.WARNING))
 
 
+def test_the_line_that_editors_wait_for_is_always_shown() -> None:
+    levels = LevelFilter(levels={"default": "None"})
+    assert levels.filter(record("Worker.Python", text="Worker process started and initialized."))
+    assert not levels.filter(record("Worker.Python", logging.CRITICAL, "anything else"))
+
+
 def test_verbose_shows_the_host_s_lines_but_not_the_libraries() -> None:
     levels = LevelFilter(verbose=True)
     assert levels.filter(record("Host.Startup"))

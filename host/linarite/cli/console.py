@@ -27,6 +27,9 @@ LEVELS = {
 }
 """The Functions runtime's levels, by lower-case name."""
 
+ALWAYS_SHOWN = ("Worker process started and initialized.", "Host lock lease acquired by instance ID")
+"""Beginnings of lines that are shown whatever their level: editors wait for them."""
+
 _SYSTEM_PREFIXES = ("Microsoft.Azure.WebJobs.", "Function.", "Worker.", "Host.")
 _COLOURS = ((logging.ERROR, "\x1b[31m"), (logging.WARNING, "\x1b[33m"), (logging.INFO, "\x1b[36m"), (0, "\x1b[32m"))
 _GREY, _PLAIN = "\x1b[90m", "\x1b[0m"
@@ -58,7 +61,7 @@ class LevelFilter(logging.Filter):
         wanted = self._known.get(record.name)
         if wanted is None:
             wanted = self._known[record.name] = self._level_of(record.name)
-        return record.levelno >= wanted
+        return record.levelno >= wanted or (record.name.startswith(_SYSTEM_PREFIXES) and record.getMessage().startswith(ALWAYS_SHOWN))
 
     def _level_of(self, category: str) -> int:
         for prefix, level in self._rules:
