@@ -8,6 +8,7 @@ Source: azure-webjobs-sdk, LoggerExtensions; azure-functions-host, GrpcWorkerCha
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -108,5 +109,20 @@ class FunctionLog:
 def failure_text(error: BaseException) -> str:
     """What ended an invocation, as the log shows it."""
     if isinstance(error, UserCodeFailed):
-        return f"Result: Failure\nException: {error}\nStack: {error.stack}"
+        message, payload, _ = str(error).partition(_PAYLOAD)
+        stack = _of_the_orchestrator(error.stack) if payload else error.stack
+        return f"Result: Failure\nException: {_DETAILS.sub('', message)}\nStack: {stack}"
     return str(error) if isinstance(error, LinariteError) else f"{type(error).__name__}: {error}"
+
+
+_PAYLOAD = "\n\n$OutOfProcData$:"
+"""Behind it, in the message of an orchestrator that failed, the SDK tells the host what had been asked for until then."""
+_DETAILS = re.compile(r'\s*\n \{"\$type":"System\.Exception,.*')
+"""What the runtime adds to an activity's failure for code that parses it."""
+_BEHIND_THE_CAUSE = "\n\nThe above exception was the direct cause of the following exception:"
+_SDK_FRAME = re.compile(r'  File "[^"]*[/\\]azure[/\\]durable_functions[/\\][^"]*", line .*\n(?:    .*\n)*')
+
+
+def _of_the_orchestrator(stack: str) -> str:
+    """The orchestrator's own part of a traceback: without the SDK's frames, and without its wrapping of the error."""
+    return _DETAILS.sub("", _SDK_FRAME.sub("", stack.partition(_BEHIND_THE_CAUSE)[0]))
