@@ -27,7 +27,7 @@ from linarite.durable.entities import Batch, BatchReply, take_entity_turn
 from linarite.durable.events import HistoryEvent, TaskScheduled
 from linarite.durable.messages import TaskMessage, is_entity
 from linarite.durable.plan import execution_id_of
-from linarite.durable.turn import Episode, Outcome, Reply, take_turn
+from linarite.durable.turn import Episode, Knowledge, Outcome, Reply, take_turn
 from linarite.errors import FunctionTimedOut, HubError, UserCodeFailed, WorkerDied, WorkItemLockLost
 from linarite.invocation import Datum, string
 from linarite.metadata import Function
@@ -64,7 +64,7 @@ class _Memory:
     """What is remembered of an instance's current generation."""
 
     execution_id: str | None = None
-    solo_ids: frozenset[int] | None = None
+    knowledge: Knowledge = field(default_factory=Knowledge)
     history: EncodedHistory = field(default_factory=EncodedHistory)
 
 
@@ -148,7 +148,7 @@ class Dispatcher:
             await self._commit(item, outcome, memory)
 
     async def _decide(self, item: OrchestrationWorkItem, memory: _Memory) -> Outcome:
-        turn = take_turn(item.history, item.messages, memory.solo_ids, self._now(), _new_id, self._settings, self.functions.refuses)
+        turn = take_turn(item.history, item.messages, memory.knowledge, self._now(), _new_id, self._settings, self.functions.refuses)
         try:
             episode = next(turn)
             while True:
@@ -203,6 +203,8 @@ class Dispatcher:
                 "Instance '%s' does not replay its history: row %d is %s, and the orchestrator now asks for %s.",
                 *(item.instance_id, difference.row, difference.recorded, difference.found),
             )
+        for warning in outcome.warnings:
+            log.warning("Instance '%s': %s", item.instance_id, warning)
         try:
             await self._hub.commit(item, outcome.decision)
         except WorkItemLockLost as lost:
@@ -232,8 +234,7 @@ class Dispatcher:
             return
         if outcome.decision.replaces_history:
             memory = _Memory(outcome.decision.execution_id)
-        if outcome.solo_ids is not None:
-            memory.solo_ids = outcome.solo_ids
+        memory.knowledge = outcome.knowledge
         self._memories[instance_id] = memory
         self._memories.move_to_end(instance_id)
         while len(self._memories) > REMEMBERED:

@@ -14,7 +14,7 @@ from linarite.durable.events import (
     Status,
 )
 from linarite.durable.messages import TaskMessage
-from linarite.durable.turn import Outcome, Reply, take_turn
+from linarite.durable.turn import Knowledge, Outcome, Reply, take_turn
 from linarite.settings import DurableSettings
 
 T0 = "2026-01-01T00:00:00Z"
@@ -55,7 +55,9 @@ def run(
 ) -> Outcome:
     """One turn with these answers; each must be asked for."""
     ids = iter(range(100))
-    turn = take_turn(history, messages, frozenset(), now, lambda: f"{next(ids):032x}", settings or DurableSettings(), lambda action: None)
+    turn = take_turn(
+        history, messages, Knowledge(frozenset()), now, lambda: f"{next(ids):032x}", settings or DurableSettings(), lambda action: None
+    )
     try:
         next(turn)
         for reply in replies:

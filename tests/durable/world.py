@@ -32,7 +32,7 @@ from linarite.durable.events import (
 from linarite.durable.instances import instance_update
 from linarite.durable.messages import TaskMessage
 from linarite.durable.plan import execution_id_of
-from linarite.durable.turn import Episode, Outcome, Reply, take_turn
+from linarite.durable.turn import Episode, Knowledge, Outcome, Reply, take_turn
 from linarite.errors import UserCodeFailed
 from linarite.settings import DurableSettings
 from linarite.timestamps import Timestamp, moment, timestamp
@@ -46,8 +46,8 @@ class Stored:
 
     history: list[HistoryEvent] = field(default_factory=list)
     row: dict[str, Any] = field(default_factory=dict)
-    solo_ids: frozenset[int] | None = None
-    solo_of: str | None = None
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    known_of: str | None = None
     encoded: requests.EncodedHistory = field(default_factory=requests.EncodedHistory)
 
     @property
@@ -73,6 +73,7 @@ class World:
         self.payloads: list[dict[str, Any]] = []
         self.documents: list[dict[str, Any]] = []
         self.ran: list[tuple[str, Any]] = []
+        self.warnings: list[str] = []
         self.task = ("", -1)
         """Execution and task id of the activity that runs, or ran last."""
         self.forgets = False
@@ -171,7 +172,7 @@ class World:
         return history, ready
 
     def decide(self, stored: Stored, history: list[HistoryEvent], batch: Sequence[TaskMessage]) -> Outcome:
-        known = None if self.forgets or execution_id_of(history, batch) != stored.solo_of else stored.solo_ids
+        known = Knowledge() if self.forgets or execution_id_of(history, batch) != stored.known_of else stored.knowledge
         turn = take_turn(history, batch, known, self.now(), self.new_id, self.settings, lambda action: None)
         try:
             episode = next(turn)
@@ -198,8 +199,9 @@ class World:
 
     def commit(self, stored: Stored, batch: Sequence[TaskMessage], outcome: Outcome, addressed: str | None) -> None:
         decision = outcome.decision
-        if outcome.solo_ids is not None:
-            stored.solo_ids, stored.solo_of = outcome.solo_ids, decision.execution_id
+        self.warnings += outcome.warnings
+        if decision.new_events:
+            stored.knowledge, stored.known_of = outcome.knowledge, decision.execution_id
         for at, message in enumerate(batch):
             if at not in decision.unread:
                 self.waiting.remove(message)

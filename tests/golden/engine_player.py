@@ -30,7 +30,7 @@ from linarite.durable.events import (
     TimerFired,
 )
 from linarite.durable.messages import TaskMessage
-from linarite.durable.turn import Episode, Outcome, Reply, take_turn
+from linarite.durable.turn import Episode, Knowledge, Outcome, Reply, take_turn
 from linarite.settings import DurableSettings
 from linarite.storage.account import Storage
 from linarite.storage.connection import account
@@ -105,7 +105,7 @@ class Player:
         self.storage = Storage(account(self.connection))
         self.names = HubNames(self.hub_name, 4)
         self.hub = AzureHub(self.storage, DurableSettings(), self.hub_name, "golden", SystemClock(), self.timing)
-        self._solo: dict[str, frozenset[int] | None] = {}
+        self._known: dict[str, Knowledge] = {}
         await self.hub.start()
         self._tasks: list[asyncio.Future[None]] = []
         if is_client:
@@ -214,8 +214,8 @@ class Player:
             self.commits.append(Commit(item.instance_id, began, time.monotonic(), consumed))
 
     def _decide(self, item: OrchestrationWorkItem) -> Outcome:
-        solo = self._solo.get(item.instance_id) if item.history else None
-        turn = take_turn(item.history, item.messages, solo, now(), lambda: uuid.uuid4().hex, DurableSettings(), lambda _: None)
+        known = self._known.get(item.instance_id, Knowledge()) if item.history else Knowledge()
+        turn = take_turn(item.history, item.messages, known, now(), lambda: uuid.uuid4().hex, DurableSettings(), lambda _: None)
         try:
             episode = next(turn)
             while True:
@@ -223,7 +223,7 @@ class Player:
                 episode = turn.send(Reply(answer, now()))
         except StopIteration as end:
             outcome: Outcome = end.value
-            self._solo[item.instance_id] = outcome.solo_ids
+            self._known[item.instance_id] = outcome.knowledge
             return outcome
 
     async def _activities(self) -> None:

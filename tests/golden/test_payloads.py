@@ -34,7 +34,7 @@ from linarite.durable.events import (
 )
 from linarite.durable.messages import TaskMessage
 from linarite.durable.rewind import rewind
-from linarite.durable.turn import Episode, Reply, take_turn
+from linarite.durable.turn import Episode, Knowledge, Reply, take_turn
 from linarite.errors import UserCodeFailed
 from linarite.metadata import Binding, Function
 from tests.golden.recorded_invocations import Recorded, alike, extension_app, invocations, orchestrations, settings_of, wire
@@ -141,7 +141,7 @@ def run(steps: list[Recorded]) -> Step:
     messages = [TaskMessage(event=event, target=_target(event, me)) for event in block[1:]]
     ids = iter(f"{n:032x}" for n in range(1, 100))
     turn = take_turn(
-        past, messages, frozenset(), block[0].timestamp, lambda: next(ids), settings_of(steps[0].scenario), _functions().refuses
+        past, messages, Knowledge(frozenset()), block[0].timestamp, lambda: next(ids), settings_of(steps[0].scenario), _functions().refuses
     )
     used = 0
     asked: Episode | None = None

@@ -8,8 +8,9 @@ Source: DurableTask.Core, TaskOrchestrationDispatcher.OnProcessWorkItemAsync; du
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass, replace
+import copy
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,6 +19,7 @@ from linarite.durable.actions import Answer, ContinueAsNew, Failure
 from linarite.durable.checks import Refuses, action_objection, failed, status_objection, version_failure
 from linarite.durable.decision import Decision
 from linarite.durable.entity_messages import Stamps
+from linarite.durable.event_watch import EventWatch
 from linarite.durable.events import (
     EventRaised,
     ExecutionCompleted,
@@ -58,12 +60,24 @@ class Reply:
     at: Timestamp
 
 
+@dataclass(slots=True)
+class Knowledge:
+    """What one turn leaves for the next, of the same generation. Without it everything comes out the same, more slowly and with less said.
+
+    `solo_ids`: the tasks whose failure or firing takes an id. `watch` is None where the generation's beginning was not seen.
+    """
+
+    solo_ids: frozenset[int] | None = None
+    watch: EventWatch | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A turn's end. `solo_ids`: for the instance's next turn; None if this one learnt nothing new. `non_deterministic`: for the log."""
+    """A turn's end. `knowledge` is for the instance's next turn; `warnings` and `non_deterministic` for the log."""
 
     decision: Decision
-    solo_ids: frozenset[int] | None = None
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    warnings: tuple[str, ...] = ()
     non_deterministic: NonDeterministic | None = None
 
     @property
@@ -79,7 +93,7 @@ Turn = Generator[Episode, Reply, Outcome]
 def take_turn(
     history: Sequence[HistoryEvent],
     messages: Sequence[TaskMessage],
-    solo_ids: Collection[int] | None,
+    knowledge: Knowledge,
     now: Timestamp,
     new_id: Callable[[], str],
     settings: DurableSettings,
@@ -89,13 +103,13 @@ def take_turn(
 
     `refuses` says what of new actions the app cannot be asked for, which fails the instance.
     """
-    planned = plan(history, messages, solo_ids, now)
+    planned = plan(history, messages, knowledge.solo_ids, now)
     if isinstance(planned, Decision):
-        return Outcome(planned)
+        return Outcome(planned, knowledge)
     execution_id = planned.started.orchestration_instance.execution_id or ""
     if planned.is_idle:
-        return Outcome(Decision(execution_id=execution_id, unread=planned.unread))
-    turn = _Turn(planned, new_id, settings, refuses)
+        return Outcome(Decision(execution_id=execution_id, unread=planned.unread), knowledge)
+    turn = _Turn(planned, knowledge, new_id, settings, refuses)
     if planned.terminated is not None:
         turn.complete(Status.TERMINATED, planned.terminated.input, now)
     elif not planned.is_suspended:
@@ -110,7 +124,7 @@ def take_turn(
 class _Turn:
     """What accumulates on the way to a decision."""
 
-    def __init__(self, planned: Plan, new_id: Callable[[], str], settings: DurableSettings, refuses: Refuses) -> None:
+    def __init__(self, planned: Plan, knowledge: Knowledge, new_id: Callable[[], str], settings: DurableSettings, refuses: Refuses) -> None:
         self._settings = settings
         self._refuses = refuses
         self._new_id = new_id
@@ -122,7 +136,9 @@ class _Turn:
         self._outbound: list[TaskMessage] = []
         self._custom_status: str | UnsetType | None = UNSET
         self._is_continued = False
-        self._solo_ids: frozenset[int] | None = None
+        self._solo_ids = knowledge.solo_ids
+        self._watch = copy.deepcopy(knowledge.watch) if planned.past else EventWatch()
+        self._warnings: list[str] = []
         self._non_deterministic: NonDeterministic | None = None
         self._now = planned.new[0].timestamp
 
@@ -134,8 +150,8 @@ class _Turn:
             again = self._apply(reply)
             if again is None:
                 return
-            carried = yield from _carried_over(episode)
-            self._begin_generation(again, carried)
+            rows = yield from _carried_over(episode)
+            self._begin_generation(again, rows)
 
     def _apply(self, reply: Reply) -> ContinueAsNew | None:
         """Take an answer in; the action that begins the next generation, if there is one."""
@@ -150,6 +166,8 @@ class _Turn:
         if answer.failure is not None and not answer.failure.is_labelled:
             self.fail(answer.failure)
             return None
+        if self._watch is not None:
+            self._warnings += self._watch.follow(self._past, self._new, answer.actions)
         ledger = Ledger(answer.actions)
         try:
             ledger.read((*self._past, *self._new))
@@ -215,8 +233,12 @@ class _Turn:
             new_id=self._new_id,
         )
 
-    def _begin_generation(self, again: ContinueAsNew, carried: Sequence[HistoryEvent]) -> None:
-        """Forget the history and start over, under a new execution id, with the events that came after the call."""
+    def _begin_generation(self, again: ContinueAsNew, rows: Sequence[int]) -> None:
+        """Forget the history and start over, under a new execution id, with the new events at these positions: they came too late."""
+        carried = [self._new[at] for at in rows]
+        if self._watch is not None:
+            self._warnings += self._watch.forgotten([len(self._past) + at for at in rows])
+        self._watch = EventWatch()
         self._started = ExecutionStarted(
             orchestration_instance=OrchestrationInstance(
                 instance_id=self._started.orchestration_instance.instance_id, execution_id=self._new_id()
@@ -252,7 +274,7 @@ class _Turn:
             custom_status=self._custom_status,
             unread=unread,
         )
-        return Outcome(decision, self._solo_ids, self._non_deterministic)
+        return Outcome(decision, Knowledge(self._solo_ids, self._watch), tuple(self._warnings), self._non_deterministic)
 
 
 def _task_ids(events: Sequence[HistoryEvent]) -> list[int]:
@@ -265,8 +287,8 @@ def _played(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
     return [event if isinstance(event, OrchestratorStarted) else msgspec.structs.replace(event, is_played=True) for event in events]
 
 
-def _carried_over(episode: Episode) -> Generator[Episode, Reply, Sequence[HistoryEvent]]:
-    """The external events that came after the one which made the orchestrator continue as new.
+def _carried_over(episode: Episode) -> Generator[Episode, Reply, Sequence[int]]:
+    """Positions, among the new events, of the external ones that came after the one which made the orchestrator continue as new.
 
     The answer does not say which that was, so the app is asked again with fewer events until it is known: the first of them with which it
     still continues. Only needed when several events arrived together.
@@ -284,4 +306,4 @@ def _carried_over(episode: Episode) -> Generator[Episode, Reply, Sequence[Histor
             most = middle
         else:
             fewest = middle + 1
-    return [event for event in episode.new[most:] if isinstance(event, EventRaised)]
+    return [at for at in range(most, len(episode.new)) if is_event[at]]
