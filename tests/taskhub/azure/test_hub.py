@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
@@ -10,6 +11,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from linarite.azurite import Ports
 from linarite.durable.decision import Decision
 from linarite.durable.events import (
     EventRaised,
@@ -26,7 +28,9 @@ from linarite.durable.events import (
 )
 from linarite.durable.instances import InstanceUpdate
 from linarite.durable.messages import TaskMessage
-from linarite.errors import WorkItemLockLost
+from linarite.errors import HubUnavailable, WorkItemLockLost
+from linarite.storage.account import Storage
+from linarite.storage.connection import account
 from linarite.storage.tables import Change, Row
 from linarite.taskhub.azure import envelopes
 from linarite.taskhub.azure.envelopes import Envelope
@@ -34,6 +38,7 @@ from linarite.taskhub.azure.hub import AzureHub
 from linarite.taskhub.azure.timing import Timing
 from linarite.taskhub.protocol import InstanceQuery
 from linarite.timestamps import moment, timestamp
+from tests.storage_proxy import StorageProxy
 from tests.taskhub.azure.conftest import Hubs
 from tests.taskhub.azure.scripted import FINISHED, NOBODY, answer, ask, episode, finish, generation, now, start, to
 
@@ -218,6 +223,51 @@ async def test_unread_messages_are_the_next_item_at_once(hubs: Hubs) -> None:
     second = await soon(hub.next_orchestration(), 1)
     assert [type(message.event) for message in second.messages] == [EventRaised]
     await hub.commit(second, finish(second))
+
+
+async def test_messages_that_wait_for_others_do_not_keep_those_out(hubs: Hubs) -> None:
+    hub = await hubs.working()
+    before = hub._free_buffer()
+    await hub.create(start("parked"), NOBODY)
+    first = await soon(hub.next_orchestration())
+    await hub.commit(first, episode(first))
+    await hub.send(to("parked", EventRaised(name="not yet", timestamp=now())))
+    second = await soon(hub.next_orchestration())
+    await hub.commit(second, Decision(generation(second), unread=frozenset({0})))
+    assert (hub._free_buffer(), len(hub._control_held)) == (before, 1)
+    await hub.send(to("parked", EventRaised(name="go", timestamp=now())))
+    third = await soon(hub.next_orchestration())
+    assert len(third.messages) == 2
+    await hub.commit(third, finish(third))
+    assert hub._free_buffer() == before
+
+
+async def test_an_outage_of_the_storage_is_said_once_and_outlived(azurite: Ports, hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
+    proxy = StorageProxy(azurite)
+    await proxy.start()
+    hubs.storage = Storage(account(proxy.connection_string()))
+    hub = await hubs.working(use_app_lease=False)
+    caplog.set_level(logging.INFO)
+    proxy.is_cut = True
+    await until(lambda: caplog.text.count("cannot be read; it is tried again") == 5, 20)
+    with pytest.raises(HubUnavailable):
+        await hub.instance("anyone")
+    proxy.is_cut = False
+    await until(lambda: caplog.text.count("can be read again") == 5, 20)
+    assert caplog.text.count("cannot be read; it is tried again") == 5
+    await hub.create(start("afterwards"), NOBODY)
+    item = await soon(hub.next_orchestration())
+    await hub.commit(item, finish(item))
+    await hub.stop()
+    await hubs.storage.close()
+    await proxy.stop()
+
+
+async def test_settings_that_are_not_honoured_are_said(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
+    hub = hubs.build(use_table_partitions=False, use_instance_table_etag=True)
+    await hub.start()
+    assert "useTablePartitionManagement" in caplog.text
+    assert "useInstanceTableEtag" in caplog.text
 
 
 async def test_long_texts_are_kept_in_blobs_and_go_with_the_instance(hubs: Hubs) -> None:

@@ -65,10 +65,11 @@ class Client:
         generation = 0 if old is None else (old.generation or 0) + 1
         event = msgspec.structs.replace(event, generation=generation if event.generation is None else event.generation)
         posted = await self._delivery.post(msgspec.structs.replace(start, event=event))
-        if await self._write_pending(event, posted, row):
-            await self._delivery.deliver([posted])
-        else:
-            await self._delivery.take_back(posted)
+        is_ours = False
+        try:
+            is_ours = await self._write_pending(event, posted, row)
+        finally:
+            await (self._delivery.deliver([posted]) if is_ours else self._delivery.take_back(posted))
 
     async def _write_pending(self, event: ExecutionStarted, posted: Posted, old: Row | None) -> bool:
         """Write the row of a new instance; False if another client was quicker."""

@@ -45,7 +45,10 @@ class Posted:
 
 
 class Delivery:
-    """The way out of one hub, and its short cut back in. `control` are the receivers of the partitions this host owns."""
+    """The way out of one hub, and its short cut back in. `control` are the receivers of the partitions this host owns.
+
+    `room`: how many more control messages may be held; `arrived` takes one in.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Delivery:
         work_held: HeldMessages,
         slots: ActivitySlots,
         arrived: Callable[[Held], None],
+        room: Callable[[], int],
         is_base64: bool,
     ) -> None:
         self.control: dict[str, Receiver] = {}
@@ -70,6 +74,7 @@ class Delivery:
         self._work_held = work_held
         self._slots = slots
         self._arrived = arrived
+        self._room = room
         self._is_base64 = is_base64
         self._sequence = itertools.count(1)
 
@@ -104,7 +109,7 @@ class Delivery:
         queue = self._names.control_queue_of(message.target.instance_id)
         receiver = self.control.get(queue)
         delay_s = self._delay_s(message)
-        if delay_s is None and receiver is not None and not receiver.has_backlog and len(self._control_held) < CONTROL_BUFFER:
+        if delay_s is None and receiver is not None and not receiver.has_backlog and self._room() > 0:
             return await self._put(queue, message, number, self._control_held)
         posted = await self._put(queue, message, number, None, delay_s)
         if receiver is not None:

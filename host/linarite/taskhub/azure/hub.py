@@ -21,6 +21,7 @@ from linarite.durable.messages import TaskMessage
 from linarite.errors import HubError
 from linarite.settings import DurableSettings
 from linarite.storage.account import Storage
+from linarite.storage.queues import MAX_BATCH
 from linarite.taskhub.azure.activities import ActivitySlots
 from linarite.taskhub.azure.app_lease import AppLease
 from linarite.taskhub.azure.background import Background
@@ -84,6 +85,7 @@ class AzureHub:
             work_held=self._work_held,
             slots=self._slots,
             arrived=self._arrived,
+            room=self._free_buffer,
             is_base64=settings.queue_message_encoding == "Base64",
         )
         checkpoints = Checkpoints(self._tables, self._names, self._payloads, clock)
@@ -100,11 +102,19 @@ class AzureHub:
         )
         self._partitions = Partitions(self._tables, self._names.partitions_table, worker_id, self, timing, clock)
         self._app_lease = AppLease(storage.blobs, self._names, app_name, timing, clock) if settings.use_app_lease else None
+        self._batch_size = settings.control_queue_batch_size
+        self._unsupported = [
+            *(() if settings.use_table_partitions else ("useTablePartitionManagement: false",)),
+            *(("useInstanceTableEtag",) if settings.use_instance_table_etag else ()),
+        ]
         self._receiving: dict[str, tuple[Receiver, asyncio.Task[None]]] = {}
         self._is_working = False
+        self._has_worked = False
 
     async def start(self) -> None:
         """Create what is missing. The app lease's container is made even for hosts that do without it, as others may not."""
+        for name in self._unsupported:
+            _log.warning("host.json sets durableTask.storageProvider.%s, which this host does not honour; it goes on without.", name)
         lease = self._app_lease or AppLease(self._storage.blobs, self._names, "", self._timing, self._clock)
         queues = self._storage.queues
         await lease.create()
@@ -118,7 +128,7 @@ class AzureHub:
 
     async def start_work(self) -> None:
         """Begin to take work items, once the hub is this app's; returns before that if it is not yet."""
-        self._is_working = True
+        self._is_working = self._has_worked = True
         self._background.spawn(self._control_held.keep(), "renew control messages")
         self._background.spawn(self._work_held.keep(), "renew activity requests")
         if self._app_lease is None or await self._app_lease.acquire():
@@ -179,8 +189,10 @@ class AzureHub:
         await self._begun.settle()
         await self._background.close()
         await self._orchestrations.close()
-        with contextlib.suppress(HubError):
-            await self._partitions.give_up()
+        if self._has_worked:
+            self._has_worked = False
+            with contextlib.suppress(HubError):
+                await self._partitions.give_up()
         await asyncio.gather(self._control_held.release_all(), self._work_held.release_all())
 
     # --- what Partitions asks of its listeners
@@ -284,6 +296,7 @@ class AzureHub:
             self._timing,
             self._clock,
             room=self._free_slots if is_work else self._free_buffer,
+            batch_size=MAX_BATCH if is_work else self._batch_size,
             taken=self._requested if is_work else self._orchestrations.receive,
         )
         self._receiving[queue] = receiver, self._background.spawn(receiver.run(), f"receive from queue {queue}")
@@ -297,7 +310,7 @@ class AzureHub:
         return self._slots.free
 
     def _free_buffer(self) -> int:
-        return CONTROL_BUFFER - len(self._control_held)
+        return CONTROL_BUFFER - len(self._control_held) + self._orchestrations.parked
 
     def _room_made(self) -> None:
         for receiver in self._delivery.control.values():

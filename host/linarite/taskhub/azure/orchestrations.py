@@ -58,6 +58,7 @@ class Orchestrations:
         self._sessions = Sessions()
         self._ready: deque[Session] = deque()
         self._arrived = asyncio.Event()
+        self._parked: set[Session] = set()
         self._loads = asyncio.Semaphore(_LOADS)
         self._background = Background()
 
@@ -99,6 +100,7 @@ class Orchestrations:
 
     def _queue(self, session: Session) -> None:
         """Make a session ready to be handed out: at once if what it needs is at hand, else once it has been read."""
+        self._parked.discard(session)
         if session.is_queued or session.active is not None or not session.waiting:
             return
         session.is_queued = True
@@ -204,6 +206,13 @@ class Orchestrations:
             self._background.spawn(self.drop(session.queue), "show messages of a partition that changed hands")
         elif has_news or not is_parked:
             self._queue(session)
+        else:
+            self._parked.add(session)
+
+    @property
+    def parked(self) -> int:
+        """Messages held of instances that wait for others: they must not keep those others out."""
+        return sum(len(batch.messages) for session in self._parked for batch in session.waiting)
 
     @staticmethod
     async def _let_go(works: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -216,6 +225,7 @@ class Orchestrations:
 
     async def drop(self, queue: str) -> None:
         """Let go of a partition: what waits is shown to its new owner, what is handed out may still be committed."""
+        self._parked = {session for session in self._parked if session.queue != queue}
         await self._let_go(self._held.release(held) for held in self._sessions.drop_queue(queue))
 
     def is_busy(self, queue: str) -> bool:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from linarite.clock import Clock
 from linarite.errors import HubError
-from linarite.storage.queues import MAX_BATCH, QueueMessage, Queues
+from linarite.storage.queues import QueueMessage, Queues
 from linarite.taskhub.azure.background import Background
 from linarite.taskhub.azure.envelopes import UndecodableMessage
 from linarite.taskhub.azure.held import Held, HeldMessages
@@ -43,6 +43,7 @@ class Receiver:
         clock: Clock,
         *,
         room: Callable[[], int],
+        batch_size: int,
         taken: Callable[[Sequence[Held]], Awaitable[None]],
     ) -> None:
         self.queue = queue
@@ -54,11 +55,13 @@ class Receiver:
         self._timing = timing
         self._clock = clock
         self._room = room
+        self._batch_size = batch_size
         self._taken = taken
         self._woken = asyncio.Event()
         self._due: list[datetime] = []
         self._early: set[Held] = set()
         self._is_full = False
+        self._is_failing = False
         self._is_stopped = False
         self._background = Background()
 
@@ -89,12 +92,22 @@ class Receiver:
         wait_s = 0.0
         while not self._is_stopped:
             await self._wait(wait_s)
-            try:
-                got = await self._receive()
-            except HubError as problem:
-                _log.warning("Could not read queue %s: %s", self.queue, problem)
-                got = None
+            got = await self._received()
             wait_s = self._timing.min_poll_s if got or self._woken.is_set() else min(max(wait_s, 0.025) * 2, self._timing.max_poll_s)
+
+    async def _received(self) -> int:
+        """Get one batch; an outage of the storage is said once, and once that it is over."""
+        try:
+            got = await self._receive()
+        except HubError as problem:
+            if not self._is_failing:
+                _log.warning("Queue %s cannot be read; it is tried again and again: %s", self.queue, problem)
+            self._is_failing = True
+            return 0
+        if self._is_failing:
+            self._is_failing = False
+            _log.info("Queue %s can be read again.", self.queue)
+        return got
 
     def stop(self) -> None:
         """Get nothing more; `run` returns. What was got stays held."""
@@ -119,7 +132,7 @@ class Receiver:
 
     async def _receive(self) -> int:
         """Get one batch; the number of messages got."""
-        room = min(self._room(), MAX_BATCH)
+        room = min(self._room(), self._batch_size)
         self._is_full = room <= 0
         if self._is_full or self._is_stopped:
             return 0
