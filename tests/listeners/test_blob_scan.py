@@ -111,6 +111,17 @@ async def test_two_versions_in_one_second_are_both_found(bench: Bench) -> None:
     assert await bench.look(3) == []
 
 
+async def test_a_second_that_was_looked_at_already_can_bring_more(bench: Bench) -> None:
+    bench.blobs.write("a")
+    bench.scan.start()
+    await bench.settle()
+    for name in ("b", "c", "d"):  # the clock stands still: all within one second
+        bench.blobs.write(name)
+        bench.scan.look_again()
+        await bench.settle()
+    assert bench.found == ["a", "b", "c", "d"]
+
+
 async def test_what_changes_behind_the_place_of_the_look_is_found_by_the_next(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.blobs.write("a", "b", "y", "z")
     monkeypatch.setattr(blob_scan, "_BUDGET", 2)  # a look goes through one page

@@ -103,6 +103,20 @@ async def test_polls_of_an_empty_queue_get_rarer_up_to_the_longest(make: Callabl
     assert waits[-3:] == [2.0] * 3
 
 
+async def test_after_a_message_polls_are_close_again(make: Callable[..., Bench]) -> None:
+    bench = make(QueueSettings(max_polling_s=60.0))
+    await bench.queues.create("q")
+    await bench.pump.start()
+    await bench.run_for(300)
+    await bench.queues.put("q", "a")
+    bench.wakes.notify(bench.queues.url("q"))
+    await bench.settle()
+    bench.queues.polls.clear()
+    await bench.run_for(2)
+    assert bench.handled == [("a", 1)]
+    assert len(bench.queues.polls) >= 3
+
+
 async def test_a_write_of_this_process_ends_the_wait(make: Callable[..., Bench]) -> None:
     bench = make(QueueSettings(max_polling_s=60.0))
     await bench.queues.create("q")
@@ -162,6 +176,7 @@ async def test_five_failures_lead_to_the_poison_queue(make: Callable[..., Bench]
     await bench.run_for(30)
     assert [count for _, count in bench.handled] == [1, 2, 3, 4, 5]
     assert (bench.queues.texts("q"), bench.queues.texts("q-poison")) == ([], ["bad"])
+    assert bench.queues.renewals == [("bad", 1.0)] * 4  # shown again after all attempts but the last
     assert caplog.messages == ["Message has reached MaxDequeueCount of 5. Moving message to queue 'q-poison'."]
 
 

@@ -56,8 +56,6 @@ class Receipts:
     async def take(self, name: str) -> str | Taken:
         """Make the receipt ours; returns the id of its lease."""
         is_new = await self._create(name)
-        if not is_new and await self._is_completed(name):
-            return Taken.DONE
         try:
             lease_id = await self._blobs.lease_blob(CONTAINER, name, _LEASE_S)
         except StorageRefused as refused:
