@@ -12,6 +12,7 @@ from linarite.clock import SystemClock
 from linarite.errors import HubFileUnusable
 from linarite.taskhub.sqlite.host_lock import HostLock
 from linarite.taskhub.sqlite.hub import SqliteHub
+from tests.taskhub.sqlite.processes import ENVIRONMENT
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -29,7 +30,8 @@ sys.stdin.read()
 
 def holder(path: Path) -> subprocess.Popen[str]:
     """Another process that holds the lock."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process

@@ -15,6 +15,7 @@ from linarite.clock import ManualClock, SystemClock, run_until_idle, within
 from linarite.durable.events import HistoryEvent, Status
 from linarite.errors import HubFileUnusable, HubUnavailable, WorkItemLockLost
 from linarite.taskhub.protocol import OrchestrationWorkItem
+from linarite.taskhub.sqlite import deliveries
 from linarite.taskhub.sqlite import hub as hub_module
 from linarite.taskhub.sqlite.file import open_file
 from linarite.taskhub.sqlite.hub import SqliteHub
@@ -267,6 +268,26 @@ async def test_long_messages_wait_in_the_file(world: World) -> None:
     await world.hub.commit(item, episode(item, world.clock.now(), call(item, 0, "pack", world.clock.now(), LONG)))
     request = await world.hub.next_activity()
     assert request.message.event.input == LONG  # type: ignore[union-attr]
+
+
+async def test_of_many_messages_only_the_first_wait_in_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "_KEPT_MESSAGES", 2)
+    now = world.clock.now()
+    item = await world.begin("order-7")
+    timers = [timer(item, n, now + timedelta(seconds=n), now) for n in range(5, 10)]
+    await world.hub.commit(item, episode(item, now, *(call(item, n, "pack", now, f'"{n}"') for n in range(5)), *timers))
+    requests = [await world.hub.next_activity() for _ in range(5)]
+    assert [request.message.event.input for request in requests] == [f'"{n}"' for n in range(5)]  # type: ignore[union-attr]
+    for request in requests:
+        await world.hub.complete(request, answer(request, now))
+    world.clock.advance(10)
+    await world.hub.send(raised("order-7", "last", now))
+    seen: list[str] = []
+    while "last" not in seen:
+        item = await world.hub.next_orchestration()
+        seen += names(item)
+        await world.hub.commit(item, episode(item, now))
+    assert sorted(seen) == ["TaskCompleted"] * 5 + ["TimerFired"] * 5 + ["last"]
 
 
 async def test_a_start_that_is_taken_back_while_it_is_read_is_not_handed_out(world: World) -> None:

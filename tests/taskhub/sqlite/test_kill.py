@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -16,9 +15,8 @@ from linarite.durable.events import OrchestratorCompleted, Status, TaskCompleted
 from linarite.taskhub.sqlite.hub import SqliteHub
 from tests.conformance.chains import LENGTH
 from tests.conformance.episodes import ANY_STATUS, start
+from tests.taskhub.sqlite.processes import ENVIRONMENT, ROOT
 
-ROOT = Path(__file__).parents[3]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "host")}
 SEED = 20260101
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from linarite.clock import SystemClock
+from tests.taskhub.sqlite.processes import ENVIRONMENT
 
 IDLER = """
 import asyncio, sys
@@ -42,8 +43,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def idler(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process with a hub at rest: everyone waits for work, and there is none until tomorrow."""
     command = [sys.executable, "-c", IDLER, str(tmp_path / "hub.db")]
-    root = Path(__file__).parents[3]
-    process = subprocess.Popen(command, cwd=root, env={"PYTHONPATH": f"{root / 'host'}:{root}"}, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "at rest\n"
     yield process

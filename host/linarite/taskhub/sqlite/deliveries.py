@@ -18,6 +18,8 @@ from linarite.taskhub.sqlite.line import Line
 from linarite.taskhub.sqlite.stored_messages import Parcel, StoredMessage
 
 _LONGEST_REST_S = 30.0
+_KEPT_MESSAGES = 5_000
+"""Behind so many in one queue, a message waits in the file only, and is read again when its turn comes."""
 
 
 def rest_s(deliveries: int) -> float:
@@ -130,11 +132,13 @@ class Deliveries:
 
     def arrive_activity(self, stored: StoredMessage) -> None:
         """An activity request."""
+        _thin_out(stored, len(self._activities))
         self._activities.put(stored)
 
     def arrive(self, stored: StoredMessage) -> None:
         """A message to an instance: delivered when it is due."""
         if stored.due is not None and stored.due > self._clock.now():
+            _thin_out(stored, len(self._delayed))
             self._delayed[stored.seq] = stored
             self._agenda.at(stored.due, lambda: self._is_due(stored.seq))
         else:
@@ -157,6 +161,7 @@ class Deliveries:
         mailbox = self._mailboxes.get(stored.instance_id)
         if mailbox is None:
             mailbox = self._mailboxes[stored.instance_id] = Mailbox(stored.instance_id)
+        _thin_out(stored, len(mailbox.messages))
         mailbox.messages.append(stored)
         if not mailbox.is_busy:
             mailbox.is_busy = True
@@ -233,6 +238,11 @@ class Deliveries:
         when = self._clock.now() + timedelta(seconds=rest_s(lock.stored.deliveries))
         self._agenda.at(when, lambda: self._activities.put(lock.stored))
         self._changed()
+
+
+def _thin_out(stored: StoredMessage, ahead: int) -> None:
+    if ahead >= _KEPT_MESSAGES:
+        stored.message = None
 
 
 def use_up(lock: InstanceLock | ActivityLock) -> None:
