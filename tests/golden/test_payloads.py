@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from linarite.dialects.json_shim import activities
 from linarite.dialects.json_shim.requests import EncodedHistory, request
@@ -32,6 +33,7 @@ from linarite.durable.events import (
     decode_event,
     encode_event,
 )
+from linarite.durable.instances import instance_update
 from linarite.durable.messages import TaskMessage
 from linarite.durable.rewind import rewind
 from linarite.durable.turn import Episode, Knowledge, Reply, take_turn
@@ -199,6 +201,30 @@ def stored(scenario: str, instance_id: str) -> list[HistoryEvent] | None:
     return events_of(mine) if mine and whole else None
 
 
+_COLUMNS = ("Name", "Version", "RuntimeStatus", "Input", "Output", "CustomStatus", "Tags", "Generation")
+
+
+def columns(decision: Decision) -> dict[str, Any]:
+    """What a commit writes into the instance row; what is nothing is not a column."""
+    if not decision.new_events:
+        return {}
+    update = instance_update(decision.new_events, execution_id=decision.execution_id, custom_status=decision.custom_status, now=NOW)
+    values = {
+        "RuntimeStatus": update.status if update.status is UNSET else update.status.label,
+        "CustomStatus": "null" if update.custom_status is None else update.custom_status,
+        "Tags": update.tags if update.tags is UNSET else json.dumps(update.tags, separators=(",", ":")),
+    } | {name: getattr(update, name.lower()) for name in ("Name", "Version", "Input", "Output", "Generation")}
+    return {name: value for name, value in values.items() if value is not UNSET and value is not None}
+
+
+def row_left(scenario: str, instance_id: str) -> dict[str, Any]:
+    """The same columns of the row that the reference left."""
+    rows = [
+        row for name, table, row in wire("extension-rows") if (name, table, row["PartitionKey"][1]) == (scenario, "Instances", instance_id)
+    ]
+    return {name: value for name, (_, value) in rows[-1].items() if name in _COLUMNS} if rows else {}
+
+
 def sent(scenario: str, instance_id: str) -> list[Any]:
     """The events of all messages that this instance sent."""
     messages = [text for name, text in wire("extension-messages") if name == scenario and text["TaskMessage"]]
@@ -221,9 +247,11 @@ def _without_types(value: Any) -> Any:
 def test_requests_history_and_messages_are_the_recorded_ones(scenario: str, instance_id: str) -> None:
     steps = orchestrations()[scenario, instance_id]
     outbound: list[Any] = []
+    summary = {"Generation": steps[0].payload["history"][1]["Generation"]}  # what the client wrote
     at = 0
     while at < len(steps):
         step = run(steps[at:])
+        summary |= columns(step.decision)
         outbound += shown(message.event for message in step.decision.outbound)
         at += max(step.used, 1)
         if instance_id in ENDS_OTHERWISE and any(isinstance(event, ExecutionCompleted) for event in step.decision.new_events):
@@ -241,6 +269,9 @@ def test_requests_history_and_messages_are_the_recorded_ones(scenario: str, inst
     left = stored(scenario, instance_id)
     if left is not None:
         assert alike(shown(step.history)) == alike(shown(left))
+    row = row_left(scenario, instance_id)
+    if left is not None and row["RuntimeStatus"] != "Pending":  # started anew since
+        assert alike({name: value for name, value in summary.items() if value is not None}) == alike(row)
     assert by_text(outbound) == by_text(shown(decode_event(json.dumps(event)) for event in sent(scenario, instance_id)))
 
 
