@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,14 +18,25 @@ PATIENCE_S = 60.0
 
 
 class HostProcess:
-    """`async with HostProcess(folder, "--storage", "embedded") as host`: started and listening inside the block, gone after it."""
+    """`async with HostProcess(folder, "--storage", "embedded") as host`: started and listening inside the block, gone after it.
 
-    def __init__(self, folder: Path, *flags: str, environment: Mapping[str, str] | None = None, listens: bool = True) -> None:
+    `program`: what Python runs, if not the package as it is.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        environment: Mapping[str, str] | None = None,
+        listens: bool = True,
+        program: Sequence[str] = ("-m", "linarite"),
+    ) -> None:
         self._folder = folder
         self._flags = flags
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._environment.pop("VIRTUAL_ENV", None)
         self._listens = listens
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
@@ -34,7 +45,7 @@ class HostProcess:
 
     async def __aenter__(self) -> HostProcess:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "linarite", "start", "--port", "0", *self._flags),
+            *(sys.executable, *self._program, "start", "--port", "0", *self._flags),
             cwd=self._folder,
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,

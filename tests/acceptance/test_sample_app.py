@@ -9,9 +9,8 @@ import aiohttp
 import pytest
 
 from linarite.azurite import Ports
+from tests.acceptance.sample import copy_of_the_sample
 from tests.host_process import HostProcess, client, finished
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(params=["embedded", pytest.param("azurite", marks=pytest.mark.azurite)])
@@ -31,15 +30,6 @@ async def sample(storage: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIt
     flag, environment = storage
     async with HostProcess(folder, "--storage", flag, "--no-reload", environment=environment) as host, client(host) as session:
         yield session
-
-
-def copy_of_the_sample(folder: Path) -> Path:
-    for name in ("function_app.py", "host.json", "local.settings.json"):
-        (folder / name).write_bytes((ROOT / name).read_bytes())
-    (folder / "functions").mkdir()
-    for path in (ROOT / "functions").glob("*.py"):
-        (folder / "functions" / path.name).write_bytes(path.read_bytes())
-    return folder
 
 
 async def started(session: aiohttp.ClientSession, path: str, body: object) -> dict[str, object]:
