@@ -18,6 +18,7 @@ from linarite.azurite import Ports
 from linarite.durable.actions import CallSubOrchestration
 from linarite.durable.events import Status
 from linarite.taskhub.azure.names import escape_key
+from linarite.taskhub.protocol import InstanceQuery
 from linarite.timestamps import timestamp
 from tests.golden import engine
 from tests.golden import engine_orchestrators as does
@@ -398,6 +399,30 @@ async def test_a_purge_deletes_all_rows_and_the_instances_row_last(make: Make) -
     assert len(deleted) == 17
     assert instance[3] == "DELETE"
     assert [line for line in await player.lines() if line[0] in ("row", "blob")] == []
+
+
+async def test_instances_are_read_and_listed_with_the_references_queries(make: Make) -> None:
+    player = await make([], is_client=True)
+    await player.create("Chain", "chain-1")
+    await player.hub.instance("chain-1")
+    window = InstanceQuery(
+        created_from="2026-11-23T04:41:18.7732744Z",
+        created_to="2026-11-23T05:41:18.7732779Z",
+        statuses=frozenset({Status.COMPLETED, Status.RUNNING}),
+        id_prefix="chain",
+        page_size=3,
+    )
+    await player.hub.instances(window)
+    before, shown, listed = [exchange.query for exchange in player.proxy.requests if exchange.path.endswith("Instances()")]
+    one = {"$format": "application/json;odata=minimalmetadata", "$top": "1", "$filter": "PartitionKey eq 'chain-1'"}
+    columns = "ExecutionId,Name,Version,Output,CustomStatus,CreatedTime,LastUpdatedTime,CompletedTime,RuntimeStatus,ScheduledStartTime"
+    assert before == {**one, "$select": f"{columns},Generation,Tags,PartitionKey,RowKey,Timestamp"}  # and no ETag, which is no column
+    assert shown == one
+    assert listed["$top"] == "3"
+    assert listed["$filter"] == (
+        "(CreatedTime ge datetime'2026-11-23T04:41:18.7732744Z') and (CreatedTime le datetime'2026-11-23T05:41:18.7732779Z') and "
+        "(RuntimeStatus eq 'Completed' or RuntimeStatus eq 'Running') and (PartitionKey ge 'chain') and (PartitionKey lt 'chaio')"
+    )
 
 
 async def test_what_the_reference_left_suspended_is_finished_here(make: Make) -> None:

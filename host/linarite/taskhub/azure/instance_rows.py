@@ -38,7 +38,7 @@ def _or_null(value: str | None) -> Value:
     return "null" if value is None else value
 
 
-def _label(value: Status) -> Value:
+def _label(value: Status) -> str:
     return value.label
 
 
@@ -135,7 +135,7 @@ def condition(query: InstanceQuery) -> str:
     if query.created_to is not None:
         pieces.append(f"CreatedTime le datetime'{seven_digits(query.created_to)}'")
     if query.statuses:
-        pieces.append(" or ".join(f"RuntimeStatus eq {literal(status.label)}" for status in sorted(query.statuses)))
+        pieces.append(" or ".join(f"RuntimeStatus eq {literal(status.label)}" for status in sorted(query.statuses, key=_label)))
     if query.id_prefix:
         lower, upper = prefix_bounds(query.id_prefix)
         pieces += [f"PartitionKey ge {literal(lower)}", f"PartitionKey lt {literal(upper)}"]
