@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import re
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from tests.processes import descendants, gone
 from tests.storage_proxy import Exchange, Fault, StorageProxy
 
 IMPATIENT = (str(Path(__file__).parent / "impatient_host.py"),)
+AS_IT_IS = ("-m", "linarite")
 CHAINS = 4
 """Hubs that are crashed side by side."""
 
@@ -92,7 +95,7 @@ class OrderWrites:
 
 @dataclass
 class Stage:
-    """One hub behind a proxy of its own, and the folder of the hosts that come and go on it."""
+    """One hub behind a proxy of its own, and the folder of the hosts that come and go on it, unless they are given another."""
 
     proxy: StorageProxy
     writes: OrderWrites
@@ -100,12 +103,15 @@ class Stage:
     hub: str
 
     @contextlib.asynccontextmanager
-    async def host(self, program: Sequence[str] = IMPATIENT) -> AsyncIterator[tuple[HostProcess, aiohttp.ClientSession]]:
+    async def host(
+        self, program: Sequence[str] = IMPATIENT, folder: Path | None = None
+    ) -> AsyncIterator[tuple[HostProcess, aiohttp.ClientSession]]:
         environment = {
             "AzureWebJobsStorage": self.proxy.connection_string(),
             "AzureFunctionsJobHost__extensions__durableTask__hubName": self.hub,
         }
-        async with HostProcess(self.folder, "--no-reload", environment=environment, program=program) as process, client(process) as session:
+        process = HostProcess(folder or self.folder, "--no-reload", environment=environment, program=program)
+        async with process, client(process) as session:
             yield process, session
 
 
@@ -206,3 +212,73 @@ async def test_a_host_that_is_killed_at_any_write_of_an_order_leaves_it_to_the_n
         crash_again_and_again(azurite, tmp_path / f"chain{number}", f"Crashes{number}", points[number::CHAINS]) for number in range(CHAINS)
     )
     await asyncio.gather(*chains)
+
+
+async def owners(azurite: Ports, hub: str) -> set[object]:
+    """Who holds the control queues."""
+    storage = Storage(account(azurite.connection_string()))
+    try:
+        return {row.columns.get("CurrentOwner") async for row in storage.tables.rows(HubNames(hub, 4).partitions_table)}
+    finally:
+        await storage.close()
+
+
+async def finished_after(on: Stage, folder: Path, azurite: Ports) -> float:
+    """Kill a host in the midst of eight orders; the seconds until a host in that folder, which may be the other's, has finished them."""
+    orders = [f"order-{number}" for number in range(8)]
+    dead = asyncio.Event()
+
+    async def kill(_: Exchange) -> None:
+        host.kill()
+        dead.set()
+
+    async with contextlib.AsyncExitStack() as stack:
+        async with on.host(AS_IT_IS) as (host, session):
+            if folder != on.folder:
+                _, heir = await stack.enter_async_context(on.host(AS_IT_IS, folder))
+            on.writes.begin("order-", Fault(write=60, is_after=True, action=kill))
+            accepted = await asyncio.gather(*(place(session, order) for order in orders))
+            await dead.wait()
+            killed_at = time.monotonic()
+        name = (on.folder / ".linarite" / "worker-id").read_text("utf-8").strip()
+        assert name in await owners(azurite, on.hub), "it held none of the partitions"
+        if folder == on.folder:
+            _, heir = await stack.enter_async_context(on.host(AS_IT_IS))
+        known = [order for order, is_accepted in zip(orders, accepted, strict=True) if is_accepted or await is_known(heir, order)]
+        assert known
+        await asyncio.gather(*(check(heir, order) for order in known))
+        return time.monotonic() - killed_at
+
+
+@pytest.mark.slow
+@pytest.mark.azurite
+async def test_what_a_killed_host_held_goes_on_within_45_seconds(azurite: Ports, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    copy_of_the_sample(other)
+    async with stage(azurite, tmp_path / "one", "Restarted") as one, stage(azurite, tmp_path / "two", "TakenOver") as two:
+        restarted, taken_over = await asyncio.gather(finished_after(one, one.folder, azurite), finished_after(two, other, azurite))
+    assert restarted < 45
+    assert taken_over < 45
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [7071])
+async def test_a_host_on_the_embedded_hub_may_be_killed_at_any_moment(tmp_path: Path, seed: int) -> None:
+    die = random.Random(seed)
+    folder = copy_of_the_sample(tmp_path)
+    accepted: dict[str, bool] = {}
+    for number in range(30):
+        async with HostProcess(folder, "--storage", "embedded", "--no-reload") as host, client(host) as session:
+            children = descendants(host.pid)
+            order = f"order-{number:02}"
+            placing = asyncio.ensure_future(place(session, order))
+            await asyncio.sleep(die.uniform(0, 0.25))
+            host.kill()
+            accepted[order] = await placing
+            await asyncio.wait_for(asyncio.gather(*(gone(child) for child in children)), PATIENCE_S)
+    async with HostProcess(folder, "--storage", "embedded", "--no-reload") as host, client(host) as session:
+        for order, is_accepted in accepted.items():
+            if is_accepted or await is_known(session, order):
+                await check(session, order)
+    assert any(accepted.values())
