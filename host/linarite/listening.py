@@ -17,7 +17,6 @@ from linarite.invocation import Datum
 from linarite.invoker import Invoker
 from linarite.listeners.blob import BlobListener
 from linarite.listeners.blob_trigger import BlobTrigger, blob_by_hand, blob_trigger
-from linarite.listeners.outage import Outages
 from linarite.listeners.protocol import Listener
 from linarite.listeners.queue import QueueListener
 from linarite.listeners.schedule_monitor import BlobScheduleMonitor, FileScheduleMonitor, ScheduleMonitor
@@ -54,7 +53,6 @@ class Listening:
         self._host_id = host_id
         self._keeps_in = keeps_in
         self._wakes = wakes
-        self._outages = Outages()
 
     def listeners(self, functions: Sequence[Function]) -> dict[str, Listener]:
         """A listener for each function that one can start, by its name. What is wrong with one is logged, and concerns that one only."""
@@ -88,12 +86,13 @@ class Listening:
         if function.trigger_type == "timertrigger":
             return TimerListener(function, self._invoker, self._monitor(), self._clock, schedule_zone(self._settings))
         if function.trigger_type == "queuetrigger":
-            return QueueListener(function, self._connections, self._host.queues, self._invoker, self._clock, self._wakes, self._outages)
+            outages = self._connections.storage(function.trigger.text("connection")).outages
+            return QueueListener(function, self._connections, self._host.queues, self._invoker, self._clock, self._wakes, outages)
         return None
 
     def _blob_listener(self, triggers: Sequence[BlobTrigger]) -> BlobListener:
         storage = self._connections.storage()
-        return BlobListener(triggers, storage, self._host_id, self._host.blobs, self._invoker, self._clock, self._wakes, self._outages)
+        return BlobListener(triggers, storage, self._host_id, self._host.blobs, self._invoker, self._clock, self._wakes, storage.outages)
 
     def _monitor(self) -> ScheduleMonitor:
         zone = schedule_zone(self._settings)

@@ -28,10 +28,10 @@ from linarite.invocation import Datum, HttpResponse, Invocation, InvocationResul
 from linarite.invoker import HOST_APIS, Invoker
 from linarite.listeners.blob import BlobListener
 from linarite.listeners.blob_trigger import blob_by_hand, blob_trigger
-from linarite.listeners.outage import Outages
 from linarite.listeners.queue import QueueListener
 from linarite.metadata import Function
 from linarite.settings import AppSettings
+from linarite.storage.outages import Outages
 from linarite.workers.in_process import InProcessWorker
 from linarite.workers.protocol import IndexedApp
 from tests.workers.calls import request

@@ -14,8 +14,8 @@ from linarite.errors import UserCodeFailed
 from linarite.function_log import FunctionLog
 from linarite.invocation import Invocation, InvocationResult
 from linarite.invoker import Invoker
-from linarite.listeners.outage import Outages
 from linarite.settings import AppSettings, QueueSettings
+from linarite.storage.outages import Outages
 from linarite.workers.protocol import IndexedApp
 
 Body = Callable[[Invocation], InvocationResult | None]

@@ -14,11 +14,11 @@ from linarite.clock import ManualClock
 from linarite.errors import StorageRefused, StorageUnavailable
 from linarite.listeners import blob_scan
 from linarite.listeners.blob_scan import ContainerScan
-from linarite.listeners.outage import Outages
 from linarite.storage.account import Storage
 from linarite.storage.blob_properties import BlobPage, BlobProperties
 from linarite.storage.blobs import Blobs
 from linarite.storage.connection import account
+from linarite.storage.outages import Outages
 
 
 class FakeBlobs(Blobs):

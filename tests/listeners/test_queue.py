@@ -189,7 +189,7 @@ async def test_the_emulator_goes_and_comes_back(tmp_path: Path, caplog: pytest.L
     await again.stop()
     assert [invocation.inputs["msg"].value for invocation in app.channel.seen] == ["before", "during", "after"]
     assert left == []
-    said = [record.getMessage() for record in caplog.records if record.name == "linarite.listeners.outage"]
+    said = [record.getMessage() for record in caplog.records if record.name == "linarite.storage.outages"]
     assert len([message for message in said if "does not answer" in message]) == 1
     assert len([message for message in said if "answers again" in message]) == 1
 

@@ -12,9 +12,9 @@ import pytest
 from linarite.bindings.wakes import Wakes
 from linarite.clock import ManualClock
 from linarite.listeners.backoff import wait_s
-from linarite.listeners.outage import Outages
 from linarite.listeners.queue_pump import Outcome, PoisonQueue, QueuePump, poison_queue_name
 from linarite.settings import QueueSettings
+from linarite.storage.outages import Outages
 from linarite.storage.queues import QueueMessage
 from tests.listeners.fake_queues import FakeQueues, fake_storage
 
@@ -258,7 +258,7 @@ async def test_an_outage_is_said_once_and_survived(make: Callable[..., Bench], c
     await bench.run_for(5)
     assert bench.handled == [("before", 1), ("after", 1)]
     assert bench.queues.texts("q") == []
-    assert caplog.messages[1:] == [f"Storage at {bench.storage.account.queue_url} answers again; its triggers go on."]
+    assert caplog.messages[1:] == [f"Storage at {bench.storage.account.queue_url} answers again."]
 
 
 async def test_stopping_waits_for_what_is_in_work(make: Callable[..., Bench]) -> None:

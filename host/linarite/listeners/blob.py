@@ -24,12 +24,12 @@ from linarite.invoker import Invoker
 from linarite.listeners.blob_receipts import Receipts, Taken
 from linarite.listeners.blob_scan import ContainerScan
 from linarite.listeners.blob_trigger import BlobMessage, BlobTrigger, blob_message
-from linarite.listeners.outage import Outages
 from linarite.listeners.queue import detail_text, message_details
 from linarite.listeners.queue_pump import Outcome, PoisonQueue, QueuePump
 from linarite.settings import BlobSettings, QueueSettings
 from linarite.storage.account import Storage
 from linarite.storage.blob_properties import BlobProperties
+from linarite.storage.outages import Outages
 from linarite.storage.queues import MAX_BATCH, QueueMessage
 
 logger = logging.getLogger("Host.Triggers.Blobs")

@@ -16,9 +16,9 @@ from linarite.bindings.blob_paths import BlobPath
 from linarite.bindings.wakes import Wakes
 from linarite.clock import Clock, within
 from linarite.errors import StorageRefused, StorageUnavailable
-from linarite.listeners.outage import Outages
 from linarite.storage.account import Storage
 from linarite.storage.blob_properties import BlobProperties
+from linarite.storage.outages import Outages
 
 EMULATOR_INTERVAL_S = 2.0
 INTERVAL_S = 10.0

@@ -18,10 +18,10 @@ from linarite.clock import Clock
 from linarite.errors import LinariteError, UserCodeFailed
 from linarite.invocation import Datum, string
 from linarite.invoker import Invoker
-from linarite.listeners.outage import Outages
 from linarite.listeners.queue_pump import Outcome, PoisonQueue, QueuePump, poison_queue_name
 from linarite.metadata import Function
 from linarite.settings import QueueSettings
+from linarite.storage.outages import Outages
 from linarite.storage.queues import QueueMessage
 
 logger = logging.getLogger("Host.Triggers.Queue")

@@ -19,9 +19,9 @@ from linarite.bindings.wakes import Wakes
 from linarite.clock import Clock, within
 from linarite.errors import StorageRefused, StorageUnavailable
 from linarite.listeners.backoff import wait_s
-from linarite.listeners.outage import Outages
 from linarite.settings import QueueSettings
 from linarite.storage.account import Storage
+from linarite.storage.outages import Outages
 from linarite.storage.queues import QueueMessage, Receipt
 
 logger = logging.getLogger("Host.Triggers.Queue")

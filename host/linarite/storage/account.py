@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from linarite.storage.blobs import Blobs
 from linarite.storage.connection import Account
+from linarite.storage.outages import Outages
 from linarite.storage.queues import Queues
 from linarite.storage.tables import Tables
 from linarite.storage.wire import Wire
@@ -18,6 +19,8 @@ class Storage:
         self.queues = Queues(self._wire)
         self.tables = Tables(self._wire)
         self.blobs = Blobs(account)
+        self.outages = Outages()
+        """For whoever polls the account."""
 
     async def close(self) -> None:
         """Close all connections. The door opens again if it is used again."""

@@ -290,7 +290,7 @@ class AzureHub:
         is_work = queue == self._names.work_item_queue
         receiver = Receiver(
             queue,
-            self._storage.queues,
+            self._storage,
             self._work_held if is_work else self._control_held,
             self._payloads,
             self._timing,

@@ -15,7 +15,8 @@ from datetime import datetime
 
 from linarite.clock import Clock
 from linarite.errors import HubError
-from linarite.storage.queues import QueueMessage, Queues
+from linarite.storage.account import Storage
+from linarite.storage.queues import QueueMessage
 from linarite.taskhub.azure.background import Background
 from linarite.taskhub.azure.envelopes import UndecodableMessage
 from linarite.taskhub.azure.held import Held, HeldMessages
@@ -36,7 +37,7 @@ class Receiver:
     def __init__(
         self,
         queue: str,
-        queues: Queues,
+        storage: Storage,
         held: HeldMessages,
         payloads: Payloads,
         timing: Timing,
@@ -49,7 +50,9 @@ class Receiver:
         self.queue = queue
         self.has_backlog = True
         """Whether messages may lie in the queue that are older than what is sent now: those sent must not overtake them."""
-        self._queues = queues
+        self._queues = storage.queues
+        self._outages = storage.outages
+        self._service = storage.account.queue_url
         self._held = held
         self._payloads = payloads
         self._timing = timing
@@ -61,7 +64,6 @@ class Receiver:
         self._due: list[datetime] = []
         self._early: set[Held] = set()
         self._is_full = False
-        self._is_failing = False
         self._is_stopped = False
         self._background = Background()
 
@@ -100,13 +102,9 @@ class Receiver:
         try:
             got = await self._receive()
         except HubError as problem:
-            if not self._is_failing:
-                _log.warning("Queue %s cannot be read; it is tried again and again: %s", self.queue, problem)
-            self._is_failing = True
+            self._outages.failed(self._service, problem)
             return 0
-        if self._is_failing:
-            self._is_failing = False
-            _log.info("Queue %s can be read again.", self.queue)
+        self._outages.answered(self._service)
         return got
 
     def stop(self) -> None:

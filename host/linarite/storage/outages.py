@@ -1,6 +1,6 @@
 """What is said when a storage account stops answering: once when it does, once when it is back.
 
-Many listeners poll one account; each tells what it sees, and only news is logged.
+Many loops poll one account; each tells what it sees, and only news is logged.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Outages:
         """The service did not answer."""
         if service not in self._down:
             self._down.add(service)
-            logger.error("%s Triggers wait and go on by themselves when it answers.", problem)
+            logger.error("%s What depends on it goes on by itself when it answers.", problem)
 
     def answered(self, service: str) -> None:
         """The service answered."""
         if service in self._down:
             self._down.remove(service)
-            logger.warning("Storage at %s answers again; its triggers go on.", service)
+            logger.warning("Storage at %s answers again.", service)
