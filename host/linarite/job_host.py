@@ -98,9 +98,11 @@ class JobHost:
         app = await self._channel.reload()
         site = self._site(app)
         if site.errors:
-            announce(site)
             if self.site.errors:
                 self.site = site
+                announce(site)
+            else:
+                log.error("%s\nThe code that was saved before goes on serving.", "\n".join(site.errors))
             return False
         self.app, self.site = app, site
         await self._equip()

@@ -90,7 +90,7 @@ async def test_an_app_that_does_not_load_leaves_the_host_up_and_is_mended_by_sav
         async with session.get("/") as page:
             assert page.status == 200
         mended = len(host.lines)
-        await _save_until(host, app_folder / "function_app.py", HTTP_APP, "functions loaded", mended)
+        await _save_until(host, app_folder / "function_app.py", HTTP_APP, r"Reloaded: 1 function loaded", mended)
         async with session.get("/api/hello") as answer:
             assert await answer.text() == "hello"
         assert "linarite/" not in host.output.replace(str(app_folder), "")  # no frame of ours
@@ -163,7 +163,7 @@ async def test_a_settings_file_that_cannot_be_used_is_503_until_it_is_mended(
             assert (answer.status, await answer.text()) == (503, "Function host is not running.")
         async with session.get("/admin/host/status") as status:
             assert (await status.json())["state"] == "Error"
-        await _save_until(host, app_folder / name, good, "functions loaded", len(host.lines))
+        await _save_until(host, app_folder / name, good, r"Reloaded: 1 function loaded", len(host.lines))
         async with session.get("/api/hello") as answer:
             assert await answer.text() == "hello"
 

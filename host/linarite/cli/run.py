@@ -62,6 +62,7 @@ class _Session:
         self._told = asyncio.Event()
         self._told_twice = asyncio.Event()
         self._is_listed = False
+        self._names: set[str] = set()
 
     async def serve(self) -> None:
         install(self._console, self._levels)
@@ -132,9 +133,11 @@ class _Session:
     # what is said
 
     def _shown(self, host: Host) -> None:
+        """A generation is served; after the first, say in what it differs from the one before."""
         self._levels.configure(host.settings.logging.levels)
-        if self._is_listed:
-            self._say(f"{len(host.site.functions)} functions loaded." if not host.site.errors else "The change was not taken over.", None)
+        before, self._names = self._names, {function.name for function in host.site.functions}
+        if self._is_listed and not host.site.errors:
+            self._say(_reloaded(before, self._names), None)
 
     def _list(self, host: Host) -> None:
         """The banner and the listing, once."""
@@ -158,6 +161,12 @@ class _Session:
         self._console.flush()
         if not self._as_json:
             click.secho(line, fg=colour)
+
+
+def _reloaded(before: set[str], now: set[str]) -> str:
+    changes = (("new", now - before), ("gone", before - now))
+    said = "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in changes if names)
+    return f"Reloaded: {len(now)} function{'' if len(now) == 1 else 's'} loaded{f' ({said})' if said else ''}."
 
 
 def _banner(host: Host) -> list[str]:
