@@ -127,6 +127,15 @@ async def test_within_ends_work_that_takes_too_long() -> None:
     assert ended == [True]
 
 
+async def test_within_ends_a_gathering_that_takes_too_long() -> None:
+    clock = ManualClock(T0)
+    waiting = asyncio.ensure_future(within(clock, 1, asyncio.gather(clock.sleep(5), clock.sleep(6))))
+    await turns()
+    clock.advance(1)
+    with pytest.raises(TimeoutError):
+        await waiting
+
+
 async def test_what_finishes_in_spite_of_the_alarm_is_not_lost() -> None:
     clock = ManualClock(T0)
 

@@ -23,6 +23,7 @@ dispatcher
 listeners
 web
 azurite options storage_resolution hubs durable_app listening work equipment job_host reload front host
+embedding
 cli pytest_plugin
 """
 

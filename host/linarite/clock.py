@@ -109,7 +109,7 @@ async def run_until_idle(clock: ManualClock, work: Work, until: datetime) -> Non
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
     """The result of `work`, or TimeoutError (with `work` cancelled, and ended) once `seconds` have passed on `clock`."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(_of(work))
     alarm = asyncio.ensure_future(clock.sleep(seconds))
     try:
         await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
@@ -122,3 +122,8 @@ async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
     if task.cancelled() and alarm.done() and not alarm.cancelled():
         raise TimeoutError(f"nothing within {seconds:g} s")
     return task.result()
+
+
+async def _of(work: Awaitable[T]) -> T:
+    """As a coroutine: a task of it is cancelled when it is cancelled, which `gather`'s futures are not."""
+    return await work

@@ -81,6 +81,8 @@ class Dispatcher:
         self._loops: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._rejected: set[str] = set()
+        self.activities = 0
+        """Activities being run; unlike an instance that is worked on, one never waits for a time."""
 
     @property
     def in_flight(self) -> int:
@@ -253,6 +255,7 @@ class Dispatcher:
     async def _activity(self, item: ActivityWorkItem) -> None:
         event = item.message.event
         assert isinstance(event, TaskScheduled)
+        self.activities += 1
         try:
             answer = await self._run(event, item.message.target.instance_id)
         except asyncio.CancelledError:
@@ -266,6 +269,8 @@ class Dispatcher:
             await self._abandon_activity(item)
         else:
             await self._answer(item, answer)
+        finally:
+            self.activities -= 1
 
     async def _run(self, event: TaskScheduled, instance_id: str) -> HistoryEvent:
         """Run an activity to its answer, whatever that is."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -40,7 +41,7 @@ class DurableCalls:
 class DurableClientInput:
     """Gives functions their durable client: the SDK builds it from this JSON text."""
 
-    def __init__(self, webhook: Callable[[], Webhook], rpc_base_url: Callable[[], str | None], settings: AppSettings) -> None:
+    def __init__(self, webhook: Callable[[], Webhook], rpc_base_url: Callable[[], Awaitable[str | None]], settings: AppSettings) -> None:
         self._webhook = webhook
         self._rpc_base_url = rpc_base_url
         self._settings = settings
@@ -52,11 +53,14 @@ class DurableClientInput:
             webhook = msgspec.structs.replace(webhook, hub=hub)
         if connection := binding.text("connectionName") or binding.text("connection"):
             webhook = msgspec.structs.replace(webhook, connection=connection)
-        return string(client_binding(webhook, self._rpc_base_url()))
+        return string(client_binding(webhook, await self._rpc_base_url()))
 
 
 class DurableDoors:
-    """The public management API and the SDK client's own endpoint. `functions` and `is_disabled` tell of the app as it is now."""
+    """The public management API and the SDK client's own endpoint, on `rpc_port` if that is free; 0 is any.
+
+    `functions` and `is_disabled` tell of the app as it is now.
+    """
 
     def __init__(
         self,
@@ -67,21 +71,25 @@ class DurableDoors:
         functions: Callable[[], DurableFunctions],
         is_disabled: Callable[[str], bool],
         clock: Clock,
+        rpc_port: int,
     ) -> None:
         host = DurableHost(webhook=webhook, settings=durable, hubs=hubs, functions=functions, is_disabled=is_disabled, clock=clock)
         self.api = DurableApi(host, PUBLIC_PATH)
-        self._rpc = RpcEndpoint(host) if durable.local_rpc_endpoint else None
+        self._rpc = RpcEndpoint(host, rpc_port) if durable.local_rpc_endpoint else None
+        self._opening = asyncio.Lock()
         self.client = DurableClientInput(webhook, self._rpc_base_url, settings)
 
     async def open(self) -> None:
-        """Let the SDK's client in."""
-        if self._rpc is not None:
-            await self._rpc.start()
+        """Let the SDK's client in; done when a function is first given one, if not before."""
+        async with self._opening:
+            if self._rpc is not None and self._rpc.base_url is None:
+                await self._rpc.start()
 
     async def close(self) -> None:
         """Let nobody in any more."""
         if self._rpc is not None:
             await self._rpc.stop()
 
-    def _rpc_base_url(self) -> str | None:
+    async def _rpc_base_url(self) -> str | None:
+        await self.open()
         return self._rpc.base_url if self._rpc is not None else None

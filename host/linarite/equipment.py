@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from linarite.bindings.connections import DEFAULT, Connections
 from linarite.bindings.protocol import BindingTypes
@@ -21,6 +22,7 @@ from linarite.durable_app import DurableCalls, DurableDoors
 from linarite.hubs import Hubs
 from linarite.invocation import Datum
 from linarite.invoker import Invoker
+from linarite.listeners.schedule_monitor import FileScheduleMonitor, MemoryScheduleMonitor, ScheduleMonitor
 from linarite.listening import Listening
 from linarite.metadata import Function
 from linarite.options import HostOptions
@@ -64,6 +66,7 @@ class Equipment:
         self.doors: DurableDoors | None = None
         self._connections = Connections(ground.configuration.app)
         self._listening: Listening | None = None
+        self._statuses = MemoryScheduleMonitor()
 
     async def extend(self) -> None:
         """Open what the functions need and is not open yet."""
@@ -117,9 +120,13 @@ class Equipment:
             self._connections = Connections(settings)
         wakes = Wakes()
         ground.invoker.bindings = storage_bindings(self._connections, host.queues, ground.clock, wakes)
-        keeps_in = options.working_folder / "timers" if self.storage.is_embedded else None
-        self._listening = Listening(settings, host, self._connections, ground.invoker, ground.clock, ground.host_id, keeps_in, wakes)
+        monitor = self._monitor if self.storage.is_embedded else None
+        self._listening = Listening(settings, host, self._connections, ground.invoker, ground.clock, ground.host_id, monitor, wakes)
         self.hubs = Hubs(self.storage, settings, host.durable, self._connections, options.working_folder, ground.clock)
+
+    def _monitor(self, zone: tzinfo) -> ScheduleMonitor:
+        folder = self._ground.options.working_folder
+        return self._statuses if folder is None else FileScheduleMonitor(folder / "timers", zone)
 
     async def _open_doors(self) -> None:
         assert self.hubs is not None
@@ -134,8 +141,10 @@ class Equipment:
             self._durable_functions,
             self._is_disabled,
             ground.clock,
+            ground.options.client_port,
         )
-        await self.doors.open()
+        if ground.options.client_port:
+            await self.doors.open()
         types = ground.invoker.bindings
         client = {"durableclient": self.doors.client, "orchestrationclient": self.doors.client}
         ground.invoker.bindings = BindingTypes({**types.inputs, **client}, types.outputs)

@@ -25,7 +25,7 @@ class Front:
     def __init__(self, host: HostView, invoker: Invoker, keys: Keys, options: HostOptions, local: LocalHttpSettings, clock: Clock) -> None:
         cors = Cors(options.cors or local.cors, options.cors_credentials or local.cors_credentials)
         self.web = Web(host, invoker, Doors(keys, are_locked=options.enable_auth), clock, cors=cors)
-        certificate = local_certificate(options.working_folder, clock.now()) if options.use_https else None
+        certificate = local_certificate(options.folder / ".linarite", clock.now()) if options.use_https else None
         self._server = WebServer(self.web, certificate=certificate)
 
     @property

@@ -20,7 +20,7 @@ from linarite.clock import Clock, SystemClock
 from linarite.errors import AppError, OperatorError, WorkerDied
 from linarite.invocation import Datum, InvocationResult
 from linarite.invoker import InFlight
-from linarite.job_host import JobHost, Origin
+from linarite.job_host import JobHost, MakeWorker, Origin
 from linarite.metadata import Function
 from linarite.options import HostOptions
 from linarite.reload import Change, Reloader, Scope
@@ -30,6 +30,7 @@ from linarite.settings_files import Configuration, read_settings
 # What serves HTTP is imported while the worker, a process of its own by then, is importing the app's packages.
 if TYPE_CHECKING:
     from linarite.front import Front
+    from linarite.web.app import Web
     from linarite.web.keys import Keys
     from linarite.web.site import Drain, Site
 
@@ -48,7 +49,10 @@ class NothingToServe(AppError):
 
 
 class Host:
-    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown."""
+    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown.
+
+    `make_worker` makes what reaches user code, where the options are not to choose it.
+    """
 
     def __init__(
         self,
@@ -57,13 +61,15 @@ class Host:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         on_site: Callable[[Host], None] | None = None,
+        make_worker: MakeWorker | None = None,
     ) -> None:
         self.options = options
         self._clock = clock or SystemClock()
         self._environment = os.environ if environment is None else environment
         self._on_site = on_site or (lambda _: None)
+        self._make_worker = make_worker
         self.started_at = self._clock.now()
-        self.base_url = ""
+        self.base_url = "" if options.listens else "http://localhost"
         self.job: JobHost | None = None
         self._configuration: Configuration | None = None
         self._front: Front | None = None
@@ -78,7 +84,7 @@ class Host:
         """Serve. Raises OperatorError for what no saved file mends and, where none is watched, NothingToServe."""
         problem = self._read()
         local = self._configuration.local if self._configuration else LocalHttpSettings()
-        bound = self._bind(local)
+        bound = self._bind(local) if self.options.listens else None
         try:
             job = self._spawn_job() if problem is None else None
             front = await self._open_front(local)
@@ -89,9 +95,11 @@ class Host:
                 self._show_broken(problem)
             if not self.options.reload and front.site.errors:
                 raise NothingToServe
-            await front.start(bound)
+            if bound is not None:
+                await front.start(bound)
         except BaseException:
-            bound.close()
+            if bound is not None:
+                bound.close()
             await self._end_job()
             raise
         if self.options.reload:
@@ -114,6 +122,12 @@ class Host:
         """What is served now; only once the host has started."""
         assert self._front is not None
         return self._front.site
+
+    @property
+    def web(self) -> Web:
+        """The web application, for who calls it without a port; only once the host has started."""
+        assert self._front is not None
+        return self._front.web
 
     @cached_property
     def keys(self) -> Keys:
@@ -222,7 +236,9 @@ class Host:
     def _spawn_job(self) -> JobHost:
         """A job host for the settings that were read; its worker begins to load the app."""
         assert self._configuration is not None
-        self.job = JobHost(self._configuration, self.options, self._origin(), self._system_key, self._clock, self._environment)
+        self.job = JobHost(
+            *(self._configuration, self.options, self._origin(), self._system_key, self._clock, self._environment), self._make_worker
+        )
         return self.job
 
     def _system_key(self, name: str) -> str:

@@ -6,7 +6,9 @@ A hub is opened when it is first needed and stays open until the host stops, wha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linarite.bindings.connections import Connections
 from linarite.clock import Clock
@@ -16,6 +18,9 @@ from linarite.settings import AppSettings, DurableSettings
 from linarite.storage_resolution import StorageChoice
 from linarite.taskhub.azure.worker_id import WorkerId, new_name
 from linarite.taskhub.protocol import HubClient, TaskHub
+
+if TYPE_CHECKING:
+    from linarite.taskhub.sqlite.hub import SqliteHub
 
 _Key = tuple[str, str]
 
@@ -56,6 +61,13 @@ class Hubs:
     async def __call__(self, hub: str | None, connection: str | None) -> HubClient:
         """The hub of that name in the storage of that connection; None stands for the app's own."""
         return await self._open(hub or self.name, connection or self._durable.connection_name)
+
+    @property
+    def embedded(self) -> Sequence[SqliteHub]:
+        """The embedded hubs that are open."""
+        from linarite.taskhub.sqlite.hub import SqliteHub
+
+        return [hub for hub in self._hubs.values() if isinstance(hub, SqliteHub)] if self._choice.is_embedded else []
 
     async def stop(self) -> None:
         """Close every hub that was opened."""

@@ -19,6 +19,7 @@ from linarite.clock import Clock, within
 from linarite.errors import LinariteError, UserCodeFailed
 from linarite.function_log import FunctionLog
 from linarite.identity import host_id
+from linarite.invocation import Datum
 from linarite.invoker import HOST_APIS, Invoker
 from linarite.metadata import Function
 from linarite.options import HostOptions
@@ -26,10 +27,12 @@ from linarite.settings_files import Configuration, worker_environment
 from linarite.work import Work
 from linarite.workers.interpreter import find_python
 from linarite.workers.pool import WorkerPool
-from linarite.workers.protocol import IndexedApp, WorkerChannel
+from linarite.workers.protocol import IndexedApp, LogSink, WorkerChannel
 
 if TYPE_CHECKING:
+    from linarite.bindings.trigger_metadata import Metadata
     from linarite.equipment import Equipment
+    from linarite.taskhub.sqlite.hub import SqliteHub
     from linarite.web.site import Site
 
 log = logging.getLogger("Host.Startup")
@@ -45,10 +48,15 @@ class Origin:
     host_name: str
 
 
+MakeWorker = Callable[[Mapping[str, str], LogSink], WorkerChannel]
+"""Makes a worker, given the app's environment variables and who hears its log lines."""
+
+
 class JobHost:
     """One app under one configuration. `start` loads it, `begin` lets it act, `drain` and `stop` end it.
 
-    The worker begins to load the app when the job host is made. `system_key` gives the value of an extension's key.
+    The worker begins to load the app when the job host is made. `system_key` gives the value of an extension's key. `make_worker`: None
+    leaves the choice of a worker to the options.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class JobHost:
         system_key: Callable[[str], str],
         clock: Clock,
         environment: Mapping[str, str],
+        make_worker: MakeWorker | None = None,
     ) -> None:
         if options.functions:
             chosen = replace(configuration.host, functions=options.functions)
@@ -72,7 +81,7 @@ class JobHost:
         self.app = IndexedApp()
         self.site: Site
         self._log = FunctionLog()
-        self._channel = self._worker(environment)
+        self._channel = self._worker(environment, make_worker)
         self.invoker = Invoker(self._channel, clock, self._log, timeout_s=configuration.host.timeout_s, retry=configuration.host.retry)
         self.equipment: Equipment | None = None
         self._work = Work(clock)
@@ -145,11 +154,26 @@ class JobHost:
         due = ((name, getattr(listener, "next_due", None)) for name, listener in self._work.listeners.items())
         return {name: when for name, when in due if when is not None}
 
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing goes on but what waits: for a time, a message or a caller. Of hubs in a storage account nothing is known."""
+        dispatcher, hubs = self._work.dispatcher, self._embedded_hubs
+        is_running = bool(self.invoker.in_flight) or (dispatcher is not None and dispatcher.activities > 0)
+        return self._loading.done() and not is_running and not any(hub.is_writing for hub in hubs)
+
+    @property
+    def has_embedded_storage(self) -> bool:
+        """Whether all that is durable is known here."""
+        return self.equipment is None or self.equipment.storage.is_embedded
+
+    def next_due(self) -> datetime | None:
+        """When the clock will bring durable work on an embedded hub, or None."""
+        return min((due for hub in self._embedded_hubs if (due := hub.next_due()) is not None), default=None)
+
     async def fire(self, function: Function, value: str | None) -> None:
         """Run a function by hand; whatever goes wrong is in the log."""
         try:
-            equipment = self.equipment or await self._open_equipment()
-            inputs, metadata = await equipment.by_hand(function, value, self._work)
+            inputs, metadata = await self.by_hand(function, value)
         except LinariteError as error:
             logging.getLogger(f"Function.{function.name}").error("%s", error)
             return
@@ -158,11 +182,23 @@ class JobHost:
         except (UserCodeFailed, LinariteError):
             return  # the invoker has logged it
 
+    async def by_hand(self, function: Function, value: str | None) -> tuple[dict[str, Datum], Metadata]:
+        """What a function fired by hand is given. Raises LinariteError if nothing can be made of `value`."""
+        equipment = self.equipment or await self._open_equipment()
+        return await equipment.by_hand(function, value, self._work)
+
     # parts
 
-    def _worker(self, environment: Mapping[str, str]) -> WorkerChannel:
+    @property
+    def _embedded_hubs(self) -> Sequence[SqliteHub]:
+        hubs = self.equipment.hubs if self.equipment is not None else None
+        return hubs.embedded if hubs is not None else ()
+
+    def _worker(self, environment: Mapping[str, str], make_worker: MakeWorker | None) -> WorkerChannel:
         settings, folder = self._configuration.app, self._options.folder
         values = worker_environment(settings, folder, self._origin.host_name, self._options.user_log_level)
+        if make_worker is not None:
+            return make_worker(values, self._log.forward)
         if self._options.in_process:
             from linarite.workers.in_process import InProcessWorker
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
 
 from linarite.bindings.connections import Connections
 from linarite.bindings.manual import manual_trigger
@@ -19,7 +19,7 @@ from linarite.listeners.blob import BlobListener
 from linarite.listeners.blob_trigger import BlobTrigger, blob_by_hand, blob_trigger
 from linarite.listeners.protocol import Listener
 from linarite.listeners.queue import QueueListener
-from linarite.listeners.schedule_monitor import BlobScheduleMonitor, FileScheduleMonitor, ScheduleMonitor
+from linarite.listeners.schedule_monitor import BlobScheduleMonitor, ScheduleMonitor
 from linarite.listeners.timer import TimerListener
 from linarite.metadata import Function
 from linarite.settings import AppSettings, HostSettings
@@ -32,7 +32,7 @@ BLOBS = "WebJobs.Internal.Blobs"
 
 
 class Listening:
-    """Makes listeners. `keeps_in`: the folder where timers' status is kept; None where it is kept in the app's storage account."""
+    """Makes listeners. `monitor`: where timers' status is kept, in the times of a zone; None: in the app's storage account."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Listening:
         invoker: Invoker,
         clock: Clock,
         host_id: str,
-        keeps_in: Path | None,
+        monitor: Callable[[tzinfo], ScheduleMonitor] | None,
         wakes: Wakes,
     ) -> None:
         self._settings = settings
@@ -51,7 +51,7 @@ class Listening:
         self._invoker = invoker
         self._clock = clock
         self._host_id = host_id
-        self._keeps_in = keeps_in
+        self._kept_by = monitor
         self._wakes = wakes
 
     def listeners(self, functions: Sequence[Function]) -> dict[str, Listener]:
@@ -96,6 +96,6 @@ class Listening:
 
     def _monitor(self) -> ScheduleMonitor:
         zone = schedule_zone(self._settings)
-        if self._keeps_in is not None:
-            return FileScheduleMonitor(self._keeps_in, zone)
+        if self._kept_by is not None:
+            return self._kept_by(zone)
         return BlobScheduleMonitor(self._connections.storage().blobs, self._host_id, zone)

@@ -28,13 +28,19 @@ class HostOptions:
     cors: tuple[str, ...] | None = None
     cors_credentials: bool = False
     user_log_level: str | None = None
+    listens: bool = True
+    """Open a port; without one the host is called in its own process."""
+    client_port: int = 17071
+    """Port of the durable client's own endpoint; 0: a free one, opened when it is first needed."""
+    keeps: bool = True
+    """Keep what is the host's own over its end; otherwise in memory."""
 
     @property
-    def working_folder(self) -> Path:
-        """Where the host keeps what is its own: hubs, keys, timers' status."""
-        return self.folder / ".linarite"
+    def working_folder(self) -> Path | None:
+        """Where the host keeps what is its own: hubs, keys, timers' status. None: in memory."""
+        return self.folder / ".linarite" if self.keeps else None
 
     @property
-    def keys_folder(self) -> Path:
-        """Where keys are kept."""
-        return self.working_folder / "keys"
+    def keys_folder(self) -> Path | None:
+        """Where keys are kept. None: in memory."""
+        return self.working_folder / "keys" if self.working_folder is not None else None

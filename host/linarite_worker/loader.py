@@ -11,7 +11,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,15 +37,36 @@ class LoadedFunction:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def load(folder: str, script: str) -> list[LoadedFunction]:
-    """The functions of a decorated app. Whatever is wrong with the app is raised."""
-    module = imported(Path(script).stem)
-    app = _app_of(module, script)
+def app_object(script: str) -> Any:
+    """The app that a script makes. Whatever is wrong with it is raised."""
+    return _app_of(imported(Path(script).stem), script)
+
+
+def load(app: Any, folder: str, script: str) -> list[LoadedFunction]:
+    """The functions of a decorated app. Whatever is wrong with them is raised."""
     try:
-        functions = app.get_functions()
+        functions = _functions_of(app)
     except ValueError as error:
         raise _located(error, app) from None
     return [_loaded(function, folder, script) for function in functions]
+
+
+def _functions_of(app: Any) -> list[Any]:
+    """What the app declares. An app that was asked before has kept the names, and would complain of each that it is there already."""
+    app.functions_bindings = None
+    functions: list[Any] = app.get_functions()
+    return functions
+
+
+def with_call(function: LoadedFunction, call: Callable[..., Any]) -> LoadedFunction:
+    """The function with other code. Raises TypeError, with what is expected, if that cannot take the same arguments."""
+    signature = function.signature
+    names = [*signature.inputs, *signature.outputs, *(["context"] if signature.wants_context else [])]
+    try:
+        inspect.signature(call).bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise TypeError(f"{call!r} cannot stand for {function.name}, which is called with {', '.join(names)}: {error}.") from None
+    return replace(function, call=call, is_async=is_async(call))
 
 
 def imported(name: str) -> ModuleType:

@@ -13,6 +13,8 @@ import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from typing import Any
 
 from linarite_worker import current, function_json, invocations, loader
 from linarite_worker.console import Console, level_of_stderr
@@ -32,28 +34,42 @@ log = logging.getLogger(__name__)
 class Worker:
     """One app, loaded once. `send` takes whole frames, from any thread; `end` ends the worker with an exit code.
 
-    `is_shared`: the host runs in this process too, so its records and prints are left alone.
+    `is_shared`: the host runs in this process too, so its records and prints are left alone. `captures` False: so are the app's own.
+    `app`: the app, if it is here already and need not be imported. `context`: what user code runs in; each invocation has a copy.
     """
 
-    def __init__(self, folder: str, send: Callable[[bytes], None], end: Callable[[int], None], *, is_shared: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str,
+        send: Callable[[bytes], None],
+        end: Callable[[int], None],
+        *,
+        is_shared: bool = False,
+        captures: bool = True,
+        app: Any = None,
+        context: Context | None = None,
+    ) -> None:
         self._folder = folder
         self._send = send
         self._end = end
         self._is_shared = is_shared
+        self._captures = captures
+        self._app = app
+        self._context = context or current.app_context()
         self._functions: dict[str, LoadedFunction] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._consoles: list[Console] = []
-        self._logging: Forwarding
+        self._logging: Forwarding | None = None
         self._loop: asyncio.AbstractEventLoop
         self._pool: ThreadPoolExecutor
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take over logging and the standard streams. Runs on the thread of `loop`, which becomes the app's loop."""
+        """Take over logging and the standard streams. `loop` becomes the app's loop."""
         self._loop = loop
-        current.adopt_thread()
-        self._logging = Forwarding(self._send_line, is_shared=self._is_shared)
-        self._pool = ThreadPoolExecutor(self._thread_count(), "linarite", current.adopt_thread)
-        self._capture_streams()
+        if self._captures:
+            self._logging = Forwarding(self._send_line, is_shared=self._is_shared)
+            self._capture_streams()
+        self._pool = ThreadPoolExecutor(self._context.copy().run(self._thread_count), "linarite")
         self._send(frame({"op": "ready"}))
 
     def _capture_streams(self) -> None:
@@ -73,26 +89,38 @@ class Worker:
 
     def restore(self) -> None:
         """Give logging and the standard streams back; for a host that goes on living in this process."""
-        self._logging.end()
-        out, err = self._consoles
-        if sys.stdout is out:
-            sys.stdout = out.original
-        if sys.stderr is err:
-            sys.stderr = err.original
+        if self._logging is not None:
+            self._logging.end()
+            out, err = self._consoles
+            if sys.stdout is out:
+                sys.stdout = out.original
+            if sys.stderr is err:
+                sys.stderr = err.original
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def shut_down(self) -> None:
+        """Tell a web app of another framework that it ends, if it was told that it begins. Called on the app's loop."""
+        if getattr(self._app, "startup_task_done", False):
+            await self._app.middleware.notify_shutdown()
+            self._app.startup_task_done = False
 
     def load(self, header: Header) -> None:
         """Load what the host asks for and tell it what came of it. Runs in the running loop, as app code may expect.
 
         Either the functions that function.json files declare, or else what the app's script decorates.
         """
+        self._context.copy().run(self._load, header)
+
+    def _load(self, header: Header) -> None:
         declared = header["functions"]
         found = self._index(header["script"]) if declared is None else self._load_declared(declared)
         self._send(frame({"op": "indexed", "python_version": platform.python_version(), "sdk_versions": sdk_versions(), **found}))
 
     def _index(self, script: str) -> Header:
         try:
-            functions = loader.load(self._folder, script)
+            if self._app is None:
+                self._app = loader.app_object(script)
+            functions = loader.load(self._app, self._folder, script)
         except SystemExit as error:
             text = f"The app called sys.exit({error.code!r}) while it was being loaded."
             return {"failure": load_failure(error, self._folder) | {"message": text}}
@@ -112,16 +140,32 @@ class Worker:
             self._functions[function.id] = function
         return {"function_failures": failures}
 
+    def replace(self, name: str, call: Callable[..., Any]) -> Callable[[], None]:
+        """Have `call` called in the place of a function's code, with the same arguments; what is returned undoes it.
+
+        Raises TypeError if it cannot be called so, KeyError if there is no such function.
+        """
+        before = next((function for function in self._functions.values() if function.name == name), None)
+        if before is None:
+            raise KeyError(name)
+        after = self._functions[before.id] = loader.with_call(before, call)
+
+        def undo() -> None:
+            if self._functions[before.id] is after:
+                self._functions[before.id] = before
+
+        return undo
+
     def invoke(self, header: Header, body: bytes) -> None:
         """Start an invocation; its frame is sent when it ends. Any thread may call this."""
-        if self._is_shared:
+        if self._is_shared and self._captures:
             self._capture_streams()  # a test runner puts its own streams back between the phases of a test
         if (function := self._functions.get(header["function_id"])) is None:
             text = f"The app has no function {header['function_name']} any more; it was loaded anew meanwhile."
             self._send(invocations.failure(header["id"], LoadError(text, type_name="FunctionNotLoaded")))
             return
         request = Request(header, body, function)
-        context = current.context_of(request.id)
+        context = current.context_of(request.id, self._context)
         if function.is_async:
             self._loop.call_soon_threadsafe(self._start_task, request, context=context)
             return

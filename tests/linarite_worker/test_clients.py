@@ -44,23 +44,20 @@ def extension(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "azurefunctions.extensions.base", base)
 
 
-def loaded(monkeypatch: pytest.MonkeyPatch) -> LoadedFunction:
+def loaded() -> LoadedFunction:
     app = func.FunctionApp()
 
     @app.blob_trigger(arg_name="b", path="c/{name}", connection="AzureWebJobsStorage")
     @app.blob_input(arg_name="text", path="c/other", connection="AzureWebJobsStorage")
     def f(b: Client, text: str) -> None: ...
 
-    module: Any = ModuleType("client_app")
-    module.app, module.__file__ = app, __file__
-    monkeypatch.setitem(sys.modules, "client_app", module)
-    [function] = load("/app", "client_app.py")
+    [function] = load(app, "/app", "client_app.py")
     return function
 
 
 @pytest.mark.usefixtures("extension")
-def test_the_host_is_asked_for_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    function = loaded(monkeypatch)
+def test_the_host_is_asked_for_a_reference() -> None:
+    function = loaded()
     marked = {binding["name"]: binding.get("properties") for binding in function.facts["bindings"]}
     assert marked == {"b": {"SupportsDeferredBinding": True}, "text": None}
     client = function.signature.inputs["b"].decode(Datum(SimpleNamespace(content=b"{}"), "model_binding_data"), trigger_metadata={})

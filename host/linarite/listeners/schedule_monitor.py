@@ -1,4 +1,4 @@
-"""Where the status of timers is kept between two starts of the host: in the app's storage account, or in a folder of the app.
+"""Where the status of timers is kept: in the app's storage account, in a folder of the app, or in memory.
 
 Source: azure-functions-host, AzureStorageScheduleMonitor: container, blob names and content are those of the real host.
 """
@@ -92,6 +92,19 @@ class FileScheduleMonitor:
 
     def _path(self, function_name: str) -> Path:
         return self._folder / f"{function_name}.json"
+
+
+class MemoryScheduleMonitor:
+    """Statuses that end with the host."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, ScheduleStatus] = {}
+
+    async def get(self, function_name: str) -> ScheduleStatus | None:
+        return self._statuses.get(function_name)
+
+    async def put(self, function_name: str, status: ScheduleStatus) -> None:
+        self._statuses[function_name] = status
 
 
 def _parsed(content: bytes, place: str) -> ScheduleStatus | None:

@@ -1,4 +1,4 @@
-"""Keys: who a caller is. Kept in files in the app's `.linarite` folder, in the form of the Functions host's.
+"""Keys: who a caller is. Kept in files in the app's `.linarite` folder, in the form of the Functions host's, or in memory.
 
 One master key, host keys for all functions, system keys for extensions, and keys of single functions, made when first needed. Values are
 compared whole and in constant time, and reach no log line.
@@ -74,9 +74,12 @@ def new_value() -> str:
 
 
 class Keys:
-    """The keys of one app. Files are read at first use and written at every change; nobody else writes them while the host runs."""
+    """The keys of one app. Files are read at first use and written at every change; nobody else writes them while the host runs.
 
-    def __init__(self, folder: Path) -> None:
+    Without a folder they last as long as this.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._host: _HostKeys | None = None
         self._functions: dict[str, _FunctionKeys] = {}
@@ -179,7 +182,8 @@ class Keys:
         return self._functions[name]
 
     def _read(self, name: str, kind: type[_T]) -> _T | None:
-        path = self._path(name)
+        if (path := self._path(name)) is None:
+            return None
         try:
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
@@ -191,7 +195,8 @@ class Keys:
         self._save("host", self._loaded())
 
     def _save(self, name: str, keys: _HostKeys | _FunctionKeys) -> None:
-        path = self._path(name)
+        if (path := self._path(name)) is None:
+            return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         scratch = path.with_suffix(".new")
         content = json.dumps(msgspec.to_builtins(keys), indent=2).encode()
@@ -199,7 +204,9 @@ class Keys:
             file.write(content)
         scratch.replace(path)
 
-    def _path(self, name: str) -> Path:
+    def _path(self, name: str) -> Path | None:
+        if self._folder is None:
+            return None
         return self._folder / f"{name}.json" if name == "host" else self._folder / "functions" / f"{name}.json"
 
 

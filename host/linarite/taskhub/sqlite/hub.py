@@ -88,6 +88,11 @@ class SqliteHub:
         """Nothing can be taken now, nothing is held, nothing is being written. What waits for a time does not count."""
         return self._deliveries.is_idle and not self._writer.pending
 
+    @property
+    def is_writing(self) -> bool:
+        """Something is being read or written, which nobody needs to wake."""
+        return bool(self._writer.pending)
+
     async def idle(self) -> None:
         """Wait until it is idle."""
         while not self.is_idle:

@@ -1,0 +1,1 @@
+"""A host inside a Python program: `linarite.EmbeddedHost` and `linarite.AsyncEmbeddedHost`."""
