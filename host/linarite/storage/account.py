@@ -24,5 +24,5 @@ class Storage:
 
     async def close(self) -> None:
         """Close all connections. The door opens again if it is used again."""
-        await self._wire.close()
-        await self.blobs.close()
+        for part in (self._wire, self.queues, self.tables, self.blobs):
+            await part.close()

@@ -6,14 +6,14 @@ again only as often as `wire.py` does.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from linarite.errors import StorageRefused, StorageUnavailable
+from linarite.errors import StorageRefused
 from linarite.storage.blob_properties import BlobPage, BlobProperties, blob_properties
 from linarite.storage.connection import Account
+from linarite.storage.sdk import RETRIES, be_quiet, credential, translated
 from linarite.storage.wire import VERSION
 
 if TYPE_CHECKING:
@@ -155,40 +155,19 @@ class Blobs:
         if self._opened is None:
             from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
 
-            logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)  # a page per request
+            be_quiet()
             self._opened = BlobServiceClient(
                 self._account.blob_url,
-                credential=self._credential(),
+                credential=credential(self._account),
                 api_version=VERSION,
-                retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=0),
+                retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=RETRIES, random_jitter_range=0),
                 max_single_put_size=256 * 1024 * 1024,
             )
         return self._opened
-
-    def _credential(self) -> dict[str, str] | str | None:
-        if self._account.key:
-            return {"account_name": self._account.name, "account_key": self._account.key}
-        return self._account.sas or None
 
     async def _ask(self, call: Callable[[], Awaitable[T]], what: str) -> T:
         async with self._translated(what):
             return await call()
 
-    @asynccontextmanager
-    async def _translated(self, what: str) -> AsyncIterator[None]:
-        from azure.core.exceptions import AzureError, HttpResponseError
-
-        where = f"The blob service of storage account {self._account.name} at {self._account.blob_url}"
-        try:
-            yield
-        except HttpResponseError as problem:
-            said = getattr(problem, "error_code", None) or problem.reason or "unknown error"
-            status, code = problem.status_code or 0, str(getattr(said, "value", said))
-            if status in (401, 403):
-                raise StorageUnavailable(f"{where} does not accept our key or signature ({code}). Correct the connection string.") from None
-            if status >= 500:
-                raise StorageUnavailable(f"{where} is failing (HTTP {status} {code}). Try again.") from None
-            raise StorageRefused(status, code, what) from None
-        except AzureError as problem:
-            start = "Start Azurite there" if self._account.is_emulator else "Check the network"
-            raise StorageUnavailable(f"{where} does not answer ({problem}). {start}, or correct the connection string.") from None
+    def _translated(self, what: str) -> AbstractAsyncContextManager[None]:
+        return translated(self._account, "blob", what)
