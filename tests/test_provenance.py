@@ -68,8 +68,14 @@ def test_of_a_connection_string_only_the_secret_parts_are_hidden(value: str, sho
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("AzureWebJobsStorage", "UseDevelopmentStorage=true"), ("Greeting", "hello there"), ("ApiKey", ""), ("Url", "https://example.org/a"),
-     ("Cron", "0 */5 * * * *")],
-)  # fmt: skip
+    [
+        ("AzureWebJobsStorage", "UseDevelopmentStorage=true"),
+        ("Host.CORSCredentials", "False"),
+        ("Greeting", "hello there"),
+        ("ApiKey", ""),
+        ("Url", "https://example.org/a"),
+        ("Cron", "0 */5 * * * *"),
+    ],
+)
 def test_what_is_no_secret_is_shown(name: str, value: str) -> None:
     assert masked(name, value) == value

@@ -208,7 +208,8 @@ def test_rows_say_where_each_setting_comes_from(tmp_path: Path) -> None:
     assert found["extensions.http.routePrefix"] == ("", "host.json:4")
     assert found["extensions.queues.batchSize"] == ("1", "environment (AzureFunctionsJobHost__extensions__queues__batchSize)")
     assert found["extensions.durableTask.storageProvider.partitionCount"] == ("4", "default")
-    assert found["functionTimeout"] == ("1800.0", "default")
+    assert found["functionTimeout"] == ("00:30:00", "default")
+    assert found["extensions.durableTask.entityMessageReorderWindowInMinutes"] == ("30", "default")
 
 
 def test_what_has_no_effect_here_is_said_once_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

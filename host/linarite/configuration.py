@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from linarite.errors import AppError
 from linarite.jsonc import Document, JsonSyntaxError, parse
-from linarite.timespans import timespan
+from linarite.timespans import timespan, timespan_text
 
 T = TypeVar("T")
 
@@ -132,7 +133,8 @@ class Reader:
         for name, (setting, _) in table.items():
             node = found[name]
             path = node.path if node else ".".join(filter(None, (section, setting.partition("|")[0])))
-            self.rows.append(Row(path, _shown(node, getattr(built, name)), node.origin if node else "default"))
+            value = _default_text(path, getattr(built, name)) if node is None else _text(node)
+            self.rows.append(Row(path, value, node.origin if node else "default"))
         return built
 
     def check(self, section: str, table: Mapping[str, Convert]) -> None:
@@ -167,12 +169,17 @@ class Reader:
         return None
 
 
-def _shown(node: Node | None, default: Any) -> str:
-    if node is None:
-        return ", ".join(map(str, default)) if isinstance(default, (tuple, dict)) else "" if default is None else str(default)
-    if node.value is not None:
-        return node.value
-    return ", ".join(child.value or "" for child in node.elements())
+def _text(node: Node) -> str:
+    return node.value if node.value is not None else ", ".join(child.value or "" for child in node.elements())
+
+
+def _default_text(path: str, default: Any) -> str:
+    """A default as host.json would spell it; within, times are seconds."""
+    if isinstance(default, float):
+        return f"{default / 60:g}" if path.endswith("InMinutes") else timespan_text(timedelta(seconds=default))
+    if isinstance(default, (tuple, dict)):
+        return ", ".join(map(str, default))
+    return "" if default is None else plain_text(default)
 
 
 def wrong(node: Node, expected: str) -> WrongSetting:

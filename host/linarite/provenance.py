@@ -26,6 +26,7 @@ _IN_CONNECTION = re.compile(
 _IN_QUERY = re.compile(r"([?&;](?:sig|code)=)[^&\s]*", re.IGNORECASE)
 _LOGIN = re.compile(r"(://[^/@:\s]*:)\S+@")
 _OPAQUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9+/_=-]{23,}")
+_PLAIN = frozenset({"", "true", "false"})
 _DEVELOPMENT = re.compile(r"UseDevelopmentStorage=true;?", re.IGNORECASE)
 
 
@@ -48,7 +49,7 @@ def _origin(configuration: Configuration, name: str) -> str:
 
 def masked(name: str, value: str) -> str:
     """A value as it may be shown: hidden if its name or its look says secret; of a connection string or URL only the secret parts."""
-    if not value or _DEVELOPMENT.fullmatch(value.strip()):
+    if value.lower() in _PLAIN or _DEVELOPMENT.fullmatch(value.strip()):
         return value
     if _SECRET_NAME.search(name):
         return MASK

@@ -30,10 +30,11 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `linarite` command."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    from linarite.cli import azurite_command, start
+    from linarite.cli import azurite_command, settings_command, start
 
     start.register(cli)
     azurite_command.register(cli)
+    settings_command.register(cli)
     try:
         cli.main(args=start.spread_functions(given), prog_name="linarite", standalone_mode=False)
     except LinariteError as error:

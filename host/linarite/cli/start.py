@@ -86,7 +86,7 @@ def start(**given: Any) -> None:
     from linarite.cli.run import run
     from linarite.options import HostOptions
 
-    folder = _app_folder(given["script_root"])
+    folder = app_folder(given["script_root"])
     debug_port = _debug_port(given["debug"], given["language_worker"])
     for name, what in IGNORED.items():
         if given.get(name):
@@ -125,7 +125,7 @@ def register(cli: click.Group) -> None:
     cli.add_command(_host)
 
 
-def _app_folder(given: Path | None) -> Path:
+def app_folder(given: Path | None) -> Path:
     """The folder to serve: the one named, else the nearest one upwards that looks like an app."""
     if given is not None:
         if not given.is_dir():
