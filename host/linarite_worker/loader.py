@@ -5,6 +5,7 @@ Source: azure-functions-python-worker, loader; functions-host sections 1.1 and 2
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import json
@@ -59,14 +60,26 @@ def _functions_of(app: Any) -> list[Any]:
 
 
 def with_call(function: LoadedFunction, call: Callable[..., Any]) -> LoadedFunction:
-    """The function with other code. Raises TypeError, with what is expected, if that cannot take the same arguments."""
+    """The function with other code. Raises TypeError, with what is expected, if that cannot take as many arguments."""
     signature = function.signature
     names = [*signature.inputs, *signature.outputs, *(["context"] if signature.wants_context else [])]
+    return replace(function, call=_by_name_or_place(function.name, call, names), is_async=is_async(call))
+
+
+def _by_name_or_place(name: str, call: Callable[..., Any], names: list[str]) -> Callable[..., Any]:
+    """Something that takes these keyword arguments: `call` itself, or else `call` with what they hold in their order."""
     try:
-        inspect.signature(call).bind(**dict.fromkeys(names))
+        expected = inspect.signature(call)
+    except ValueError:  # some that are written in C
+        return lambda **given: call(*(given[one] for one in names))
+    with contextlib.suppress(TypeError):
+        expected.bind(**dict.fromkeys(names))
+        return call
+    try:
+        expected.bind(*names)
     except TypeError as error:
-        raise TypeError(f"{call!r} cannot stand for {function.name}, which is called with {', '.join(names)}: {error}.") from None
-    return replace(function, call=call, is_async=is_async(call))
+        raise TypeError(f"{call!r} cannot stand for {name}, which is called with {', '.join(names)}: {error}.") from None
+    return lambda **given: call(*(given[one] for one in names))
 
 
 def imported(name: str) -> ModuleType:

@@ -22,7 +22,7 @@ from linarite.invoker import HOST_APIS
 from linarite.job_host import JobHost
 from linarite.metadata import Function
 from linarite.options import HostOptions, StorageMode
-from linarite.settings_files import RUNTIME
+from linarite.settings_files import LOCAL_SETTINGS, RUNTIME
 from linarite.workers.in_process import InProcessWorker
 from linarite.workers.protocol import LogSink, WorkerChannel
 from linarite.workers.worlds import GuestWorld
@@ -104,7 +104,8 @@ class Core:
 
     async def start(self) -> None:
         """Load the app and let it act. Raises AppNotLoaded for an app that has mistakes, OperatorError for what is around it."""
-        self._host = Host(self._options(), clock=self.clock, environment=self._environment(), make_worker=self._make_worker())
+        options = self._options()
+        self._host = Host(options, clock=self.clock, environment=self._environment(options.folder), make_worker=self._make_worker())
         try:
             await self._host.start()
         except NothingToServe:
@@ -146,8 +147,9 @@ class Core:
             raise OperatorError(f"{folder} is no folder. Expected the folder of an app, with its host.json, or an app object.")
         return folder.absolute()
 
-    def _environment(self) -> Mapping[str, str]:
-        return {RUNTIME: "python", **os.environ, **self._choices.settings}
+    def _environment(self, folder: Path) -> Mapping[str, str]:
+        default = {} if (folder / LOCAL_SETTINGS).exists() else {RUNTIME: "python"}  # the file is no part of a checkout
+        return {**default, **os.environ, **self._choices.settings}
 
     def _make_worker(self) -> Callable[[Mapping[str, str], LogSink], WorkerChannel] | None:
         return self._make_guest if self._choices.in_process else None

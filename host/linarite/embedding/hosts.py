@@ -187,6 +187,13 @@ class EmbeddedHost(_Host):
         self.stop()
 
     @property
+    def aio(self) -> AsyncEmbeddedHost:
+        """This host, while it runs, to be awaited from a loop."""
+        other = AsyncEmbeddedHost(self._choices.app)
+        other._core = self._running
+        return other
+
+    @property
     def http(self) -> HttpClient:
         return HttpClient(self._running.http, self._running.thread)
 
