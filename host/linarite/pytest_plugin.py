@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from linarite.embedding.hosts import AsyncEmbeddedHost, DurableClient, EmbeddedHost, HostTime, HttpClient
 
 _MARK = (
-    "linarite_app(app, *, now, real_time, **choices): what the fixture linarite_app runs: an app object or a folder relative to the rootdir; "
+    "linarite_app(app, *, now, real_time, **choices): what the fixture linarite_app runs: an app object, or a folder below the rootdir; "
     "when it begins; whether time passes by itself; and whatever else linarite.EmbeddedHost takes, such as settings."
 )
 

@@ -31,7 +31,7 @@ _original_import = builtins.__import__
 
 
 class GuestModules:
-    """What one app's folder brings along. Its code is loaded within `in_place`, between `enter` and `leave`."""
+    """What one app's folder brings along. Its code is loaded within `loading`, between `enter` and `leave`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -63,23 +63,30 @@ class GuestModules:
         return others
 
     @contextlib.contextmanager
+    def loading(self) -> Iterator[None]:
+        """Where the app is loaded: with its modules in place, those that were saved since they were imported as they are now."""
+        with self.in_place():
+            self._forget_changed()
+            importlib.invalidate_caches()
+            yield
+
+    @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """The app's modules stand where others have their names; whatever is imported meanwhile is the app's."""
         with _table:
             sys.path[:0] = self._path
             others = self.take_others()
             sys.modules.update(self._private)
-            self._forget_changed()
-            importlib.invalidate_caches()
             try:
                 yield
             finally:
                 self._off_the_path()
                 self._set_aside(others)
 
-    def has(self, file: object) -> bool:
-        """Whether a file is the app's."""
-        return isinstance(file, str) and self._is_own(file)
+    def has(self, code: Mapping[str, object]) -> bool:
+        """Whether the globals of some code are those of a module of the app."""
+        name, file = code.get("__name__"), code.get("__file__")
+        return isinstance(name, str) and isinstance(file, str) and self._is_own(name, file)
 
     @property
     def meets_others(self) -> bool:
@@ -88,16 +95,19 @@ class GuestModules:
 
     def _found(self) -> tuple[Modules, Modules]:
         """Modules with names that the folder has: the app's, and those of other places. What is installed is neither."""
-        names = {entry.stem for entry in self._folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
+        names = {entry.stem for entry in self._folder.iterdir() if entry.suffix == ".py" or _is_package(entry)}
         own: Modules = {}
         others: Modules = {}
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in names and (place := _place(module)) is not None:
-                (own if self._is_own(place) else others)[name] = module
+                (own if self._is_own(name, place) else others)[name] = module
         return own, others
 
-    def _is_own(self, place: str) -> bool:
-        return os.path.realpath(place).startswith(self._start)
+    def _is_own(self, name: str, place: str) -> bool:
+        """Whether a module of that name is imported from the folder itself; a folder below may be another app."""
+        path = os.path.realpath(place)
+        first = path[len(self._start) :].partition(os.sep)[0]
+        return path.startswith(self._start) and first.removesuffix(".py") == name.partition(".")[0]
 
     def _set_aside(self, others: Modules) -> None:
         """Give names back to those who had them first."""
@@ -121,6 +131,10 @@ class GuestModules:
         for entry in self._path:
             with contextlib.suppress(ValueError):  # the app may have taken it off itself
                 sys.path.remove(entry)
+
+
+def _is_package(folder: Path) -> bool:
+    return folder.is_dir() and next(folder.glob("*.py"), None) is not None
 
 
 def _remove(modules: Modules) -> None:
@@ -157,9 +171,8 @@ def _import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> ModuleType:
-    """`import` while apps may have modules of the same name: told apart by the file that has the statement."""
-    file = (globals or {}).get("__file__")
+    """`import` while apps may have modules of the same name: told apart by the module that has the statement."""
     with _table:  # nobody is to import from the middle of another's import
-        guest = next((guest for guest in _guests if guest.has(file)), None)
+        guest = next((guest for guest in _guests if guest.has(globals or {})), None)
         with contextlib.nullcontext() if guest is None else guest.in_place():
             return _original_import(name, globals, locals, fromlist or (), level)

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import Context
 from pathlib import Path
@@ -118,7 +118,5 @@ class GuestWorld:
         context.run(self._environment.use)
         return context
 
-    @contextlib.contextmanager
-    def importing(self) -> Iterator[None]:
-        with self._modules.in_place():
-            yield
+    def importing(self) -> AbstractContextManager[None]:
+        return self._modules.loading()
