@@ -73,6 +73,21 @@ DIFFERENCES = (
     ),
     Difference("Ours: a negative page size is the caller's mistake (spec 6)", {"api_list": (17,)}, 400, "top=-1"),
     Difference("Ours: a purge deletes finished instances only; none were asked for (spec 6)", {"api_purge": (16,)}, 404),
+    Difference(
+        "Ours: an operation's input that the SDK could not decode, or that is missing, is encoded for it (spec 4.2): 5 is added, not refused",
+        {"api_entities": (2, 3)},
+        200,
+        "12",
+    ),
+    Difference("The same, in lists with states", {"api_entities": (27, 34, 38)}, 200, '"state":12}'),
+    Difference(
+        "Operations without input succeed for the same reason, so their entities exist and are listed",
+        {"api_entities": (24, 25, 26, 30, 31)},
+        200,
+        '"entityId":{"name":"counter","key":"h2"}',
+    ),
+    Difference("The same, in the status of such an entity", {"api_entities": (42,)}, 202, '"customStatus":{"entityExists":true}'),
+    Difference("Ours: a deleted entity is gone (spec 6)", {"api_entities": (41,)}, 404),
     Difference("The recorded hub still held entities of scenarios that are not played here", {"api_list": (22,)}, 200, "[]"),
     Difference(
         "The recorded hub held more instances of earlier scenarios; this lists all there is", {"r4_rpc": (0,)}, 200, '"instanceId":" lead"'

@@ -9,13 +9,10 @@ from tests.golden.durable_http import Clear, Post, Step, Wait
 SCENARIOS = (
     "event_three2", "chain", "chain_http_body", "start_version", "event_number", "event_string", "event_sdknull",
     "api_setup", "api_status", "api_start", "api_raise", "api_terminate", "api_suspend", "api_resume", "api_rewind", "api_restart",
-    "api_list", "api_purge", "api_misc", "api_ids", "r4_rpc", "rpc_outside", "api_pending", "event_names", "forwarded",
+    "api_list", "api_purge", "api_entities", "api_misc", "api_ids", "r4_rpc", "rpc_outside", "api_pending", "event_names", "forwarded",
     "event_unicode", "event_sdkstyle", "event_null", "event_empty", "event_case", "event_before", "event_pending", "event_date",
     "event_floats", "event_three",
 )  # fmt: skip
-
-AWAITED = {"api_entities": "entities are not dispatched yet"}
-"""Recorded, and not played yet."""
 
 NOT_ON_AZURITE = {"event_before"}
 """What happens before a timer is due cannot be told from what happens after it where only the number of messages is known."""
