@@ -74,7 +74,7 @@ DIFFERENCES = (
     Difference("Ours: a negative page size is the caller's mistake (spec 6)", {"api_list": (17,)}, 400, "top=-1"),
     Difference("Ours: a purge deletes finished instances only; none were asked for (spec 6)", {"api_purge": (16,)}, 404),
     Difference(
-        "Ours: an operation's input that the SDK could not decode, or that is missing, is encoded for it (spec 4.2): 5 is added, not refused",
+        "Ours: an operation's input that the SDK could not decode, or that is missing, is encoded for it (spec 4.2): 5 is added",
         {"api_entities": (2, 3)},
         200,
         "12",
