@@ -1,7 +1,7 @@
 """Notices saved files and says, once a burst has settled, what has to be loaded anew.
 
-watchfiles does the watching; what a change means follows the Functions host: Python code anywhere below the app's folder, a few file
-names, and watched directories.
+On Linux the kernel tells of them; elsewhere watchfiles looks, twenty times a second. What a change means follows the Functions host:
+Python code anywhere below the app's folder, a few file names, and watched directories.
 Source: azure-functions-host, FileMonitoringService; functions-host section 8.4.
 """
 
@@ -10,10 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import os
+import platform
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+
+from linarite.inotify import Inotify
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,8 @@ IGNORED_FOLDERS = frozenset(
 SETTINGS_FILES = frozenset({"host.json", "local.settings.json", ".env"})
 DEBOUNCE_MS = 50
 """How long a burst of saves may pause before it counts as over; editors write a file in several steps."""
+LONGEST_BURST_MS = 400
+"""After which a burst counts as over anyway."""
 
 
 class Scope(IntEnum):
@@ -60,22 +67,46 @@ def scope_of(path: Path, folder: Path, watch_directories: Iterable[str] = (), wa
     return Scope.NOTHING
 
 
-async def changes(folder: Path, watch_directories: Iterable[str] = (), watch_files: Iterable[str] = ()) -> AsyncIterator[Change]:
+async def changes(folder: Path, watch_directories: Iterable[str] = (), watch_files: Iterable[str] = ()) -> AsyncGenerator[Change, None]:
     """Settled bursts of saves below `folder` that ask for something, until the iteration is closed."""
-    from watchfiles import awatch
-
     environments = {path.parent.name for path in folder.glob("*/pyvenv.cfg")}
     directories, files = tuple(watch_directories), tuple(watch_files)
 
-    def wanted(_: object, text: str) -> bool:
-        path = Path(text)
-        top = path.relative_to(folder).parts[:1]
-        return not environments.intersection(top) and scope_of(path, folder, directories, files) > Scope.NOTHING
+    def asks_for(path: Path) -> Scope:
+        is_installed = path.relative_to(folder).parts[0] in environments
+        return Scope.NOTHING if is_installed else scope_of(path, folder, directories, files)
 
-    async for burst in awatch(folder, watch_filter=wanted, debounce=DEBOUNCE_MS * 8, step=DEBOUNCE_MS, recursive=True):
-        paths = sorted(Path(text) for _, text in burst)
-        first = max(paths, key=lambda path: scope_of(path, folder, directories, files))
-        yield Change(scope_of(first, folder, directories, files), first)
+    async with contextlib.aclosing(_bursts(folder, environments)) as bursts:
+        async for burst in bursts:
+            first = max(sorted(burst), key=asks_for, default=None)
+            if first is not None and (scope := asks_for(first)) > Scope.NOTHING:
+                yield Change(scope, first)
+
+
+async def _bursts(folder: Path, environments: Collection[str]) -> AsyncGenerator[Collection[Path], None]:
+    """Paths below `folder` that were saved together."""
+    watched = _inotify(folder, environments) if sys.platform == "linux" else None
+    if watched is not None:
+        with contextlib.closing(watched):
+            async with contextlib.aclosing(watched.bursts(DEBOUNCE_MS / 1000, LONGEST_BURST_MS / 1000)) as bursts:
+                async for burst in bursts:
+                    yield burst
+        return
+    from watchfiles import awatch
+
+    async for found in awatch(folder, watch_filter=None, debounce=LONGEST_BURST_MS, step=DEBOUNCE_MS, recursive=True):
+        yield [path for _, text in found if (path := Path(text)) != folder]
+
+
+def _inotify(folder: Path, environments: Collection[str]) -> Inotify | None:
+    """The kernel's watches, or None where there are none: other people's file systems, or so many folders that they run out."""
+    if os.environ.get("WATCHFILES_FORCE_POLLING") or "microsoft-standard" in platform.release():
+        return None
+    try:
+        return Inotify(folder, lambda path: path.name in IGNORED_FOLDERS or (path.parent == folder and path.name in environments))
+    except OSError as problem:
+        log.warning("Saved files are looked for, since the system does not tell of them: %s (fs.inotify.max_user_watches).", problem)
+        return None
 
 
 class Reloader:
@@ -99,9 +130,10 @@ class Reloader:
                 await task
 
     async def _watch(self, directories: tuple[str, ...], files: tuple[str, ...]) -> None:
-        async for change in changes(self._folder, directories, files):
-            log.info("%s has changed", change.path)
-            try:
-                await self._load(change)
-            except Exception:
-                log.exception("Loading the change of %s failed", change.path)
+        async with contextlib.aclosing(changes(self._folder, directories, files)) as found:
+            async for change in found:
+                log.info("%s has changed", change.path)
+                try:
+                    await self._load(change)
+                except Exception:
+                    log.exception("Loading the change of %s failed", change.path)
