@@ -38,6 +38,9 @@ log = logging.getLogger("Host.Startup")
 
 DEFAULT_PORT = 7071
 DEFAULT_ADDRESS = "127.0.0.1"
+_GRACE_S = 10.0
+"""How long what is in flight may take when changed settings make a new job host."""
+_DEBUGGED_GRACE_S = 86400.0
 _NONE: Mapping[str, Datum] = {}
 
 
@@ -210,21 +213,46 @@ class Host:
     async def _load(self, change: Change) -> None:
         """Take over a saved change."""
         async with self._changing:
-            if change.scope is Scope.CODE and self.job is not None and not self.options.in_process:
-                if await self.job.reload():
-                    self._show(self.job.site)
-                    await self.job.begin()
-                elif self.site.errors:
-                    self._show(self.job.site)
-                return
-            problem = self._read()
-            if problem is not None:
+            if change.scope is Scope.CODE and self.job is not None and self.job.reloads:
+                await self._reload(self.job)
+            elif (problem := self._read()) is not None:
                 self._refuse(problem)
-                return
-            assert self._front is not None
-            self._front.hold()
-            await self._end_job()
+            else:
+                await self._replace_job(change)
+
+    async def _reload(self, job: JobHost) -> None:
+        """New code beside the old."""
+        try:
+            is_loaded = await job.reload()
+        except OperatorError as error:
+            log.error("%s\nThe code that was saved before goes on serving.", error)
+            return
+        if is_loaded:
+            self._show(job.site)
+            await job.begin()
+        elif self.site.errors:
+            self._show(job.site)
+
+    async def _replace_job(self, change: Change) -> None:
+        """A new job host in the place of the old; requests wait meanwhile. What runs may end, unless it takes too long."""
+        assert self._front is not None
+        if self.job is not None and self.job.is_debugged:
+            await self._let_debugged_end(self.job, change)
+        self._front.hold()
+        if self.job is not None:
+            await self.job.drain(_GRACE_S)
+        await self._end_job()
+        try:
             await self._bring_up(self._spawn_job())
+        except OperatorError as error:
+            self._show_broken(error)
+
+    async def _let_debugged_end(self, job: JobHost, change: Change) -> None:
+        """Let what runs end, and be served, for as long as somebody may be looking at where it stands."""
+        if running := job.invoker.in_flight:
+            names = ", ".join(sorted({invocation.function.name for invocation in running}))
+            log.warning("%s has changed; it is loaded when %s has ended.", change.path.relative_to(self.folder), names)
+        await job.drain(_DEBUGGED_GRACE_S)
 
     def _refuse(self, problem: AppError) -> None:
         """Settings that cannot be used: what runs goes on, unless nothing does."""
@@ -270,7 +298,7 @@ class Host:
             return error
         return None
 
-    def _show_broken(self, error: AppError) -> None:
+    def _show_broken(self, error: AppError | OperatorError) -> None:
         from linarite.web.assembly import announce, broken_site
 
         settings = self._configuration.app if self._configuration else AppSettings({})

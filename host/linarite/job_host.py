@@ -23,9 +23,11 @@ from linarite.invocation import Datum
 from linarite.invoker import HOST_APIS, Invoker
 from linarite.metadata import Function
 from linarite.options import HostOptions
+from linarite.settings import AppSettings
 from linarite.settings_files import Configuration, worker_environment
 from linarite.work import Work
-from linarite.workers.interpreter import find_python
+from linarite.workers.interpreter import SETTING, find_python
+from linarite.workers.interpreter_arguments import DEFAULT_DEBUG_PORT, InterpreterArguments, debugpy_arguments, parsed_arguments
 from linarite.workers.pool import WorkerPool
 from linarite.workers.protocol import IndexedApp, LogSink, WorkerChannel
 
@@ -81,8 +83,10 @@ class JobHost:
         self.app = IndexedApp()
         self.site: Site
         self._log = FunctionLog()
+        self._arguments = _arguments(options, configuration.app)
         self._channel = self._worker(environment, make_worker)
-        self.invoker = Invoker(self._channel, clock, self._log, timeout_s=configuration.host.timeout_s, retry=configuration.host.retry)
+        timeout_s = None if self.is_debugged else configuration.host.timeout_s
+        self.invoker = Invoker(self._channel, clock, self._log, timeout_s=timeout_s, retry=configuration.host.retry)
         self.equipment: Equipment | None = None
         self._work = Work(clock)
         self._loading = asyncio.create_task(self._channel.start(), name="load the app")
@@ -98,6 +102,16 @@ class JobHost:
         await self.invoker.start()
         await self._equip()
         announce(self.site)
+
+    @property
+    def is_debugged(self) -> bool:
+        """Whether somebody may stop the app's code to look at it, for as long as it takes."""
+        return self._options.in_process or self._arguments.debugger is not None
+
+    @property
+    def reloads(self) -> bool:
+        """Whether `reload` can be called: there can be new code beside the old."""
+        return isinstance(self._channel, WorkerPool) and not self.is_debugged
 
     async def reload(self) -> bool:
         """Load the saved code. A code that does not load changes nothing but the log; whether it did load."""
@@ -205,14 +219,13 @@ class JobHost:
             return InProcessWorker(folder, values, self._log.forward)
         from linarite.workers.child import ChildWorker
 
-        python = find_python(folder, self._options.python, environment)
-        arguments = _debugger(self._options)
-        count = 1 if arguments else _process_count(settings.get("FUNCTIONS_WORKER_PROCESS_COUNT", ""))
+        python = find_python(folder, self._options.python, environment, settings.get(SETTING, ""))
+        count = 1 if self.is_debugged else _process_count(settings.get("FUNCTIONS_WORKER_PROCESS_COUNT", ""))
 
         def make() -> ChildWorker:
-            return ChildWorker(python, folder, values, self._log.forward, arguments)
+            return ChildWorker(python, folder, values, self._log.forward, self._arguments)
 
-        return WorkerPool(make, count, self._clock, has_spare=self._options.reload and not arguments)
+        return WorkerPool(make, count, self._clock, has_spare=self._options.reload and not self.is_debugged)
 
     def _site(self, app: IndexedApp) -> Site:
         from linarite.web.assembly import site_of
@@ -252,9 +265,13 @@ def _process_count(text: str) -> int:
     return min(max(int(text), 1), 10) if text.strip().isdigit() else 1
 
 
-def _debugger(options: HostOptions) -> tuple[str, ...]:
-    """The interpreter's arguments for a worker under debugpy."""
-    if options.debug_port is None:
-        return ()
-    wait = ("--wait-for-client",) if options.debug_wait else ()
-    return ("-m", "debugpy", "--listen", f"127.0.0.1:{options.debug_port}", *wait)
+def _arguments(options: HostOptions, settings: AppSettings) -> InterpreterArguments:
+    """What the worker's interpreter is started with: what the command line says, or else the app's settings. Raises OperatorError."""
+    if options.in_process:
+        return InterpreterArguments()  # there is no interpreter to start
+    if options.debug_port is not None:
+        return debugpy_arguments(options.debug_port, waits=options.debug_wait)
+    text = options.worker_arguments or settings.get("languageWorkers:python:arguments", "")
+    if text.strip():
+        return parsed_arguments(text, waits=options.debug_wait)
+    return debugpy_arguments(DEFAULT_DEBUG_PORT, waits=True) if options.debug_wait else InterpreterArguments()

@@ -23,6 +23,8 @@ class HostOptions:
     in_process: bool = False
     debug_port: int | None = None
     debug_wait: bool = False
+    worker_arguments: str | None = None
+    """Arguments of the worker's interpreter, as one text."""
     enable_auth: bool = False
     use_https: bool = False
     cors: tuple[str, ...] | None = None

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import Any
 
-from linarite_worker import current, function_json, invocations, loader
+from linarite_worker import current, debugger, function_json, invocations, loader
 from linarite_worker.console import Console, level_of_stderr
 from linarite_worker.failures import LoadError, load_failure
 from linarite_worker.frames import Header, frame
@@ -112,6 +112,8 @@ class Worker:
         self._context.copy().run(self._load, header)
 
     def _load(self, header: Header) -> None:
+        if (debugger_ := header.get("debugger")) is not None:
+            debugger.meet(debugger_["address"], debugger_["waits"], self._say)
         declared = header["functions"]
         found = self._index(header["script"]) if declared is None else self._load_declared(declared)
         self._send(frame({"op": "indexed", "python_version": platform.python_version(), "sdk_versions": sdk_versions(), **found}))
@@ -211,6 +213,9 @@ class Worker:
         else:
             log.critical("%s", error.code)
             self._end(1)
+
+    def _say(self, text: str) -> None:
+        self._send_line("", "Information", "", text, "system")
 
     def _send_line(self, invocation_id: str, level: str, logger: str, message: str, origin: str) -> None:
         text = message.encode(errors="backslashreplace").decode()

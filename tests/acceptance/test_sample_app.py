@@ -13,22 +13,22 @@ from tests.acceptance.sample import copy_of_the_sample
 from tests.host_process import HostProcess, client, finished
 
 
-@pytest.fixture(params=["embedded", pytest.param("azurite", marks=pytest.mark.azurite)])
-def storage(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
-    """Where the hub is: the flag's value, and the environment that goes with it."""
-    if request.param == "embedded":
-        return "embedded", {}
+@pytest.fixture(params=["embedded", "in process", pytest.param("azurite", marks=pytest.mark.azurite)])
+def storage(request: pytest.FixtureRequest) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Where the hub and the code are: flags, and the environment that goes with them."""
+    if request.param != "azurite":
+        return ("--storage", "embedded", *(("--in-process",) if request.param == "in process" else ())), {}
     ports: Ports = request.getfixturevalue("azurite")
     hub = {"AzureFunctionsJobHost__extensions__durableTask__hubName": "Acceptance"}
-    return "azurite", {"AzureWebJobsStorage": ports.connection_string(), **hub}
+    return ("--storage", "azurite"), {"AzureWebJobsStorage": ports.connection_string(), **hub}
 
 
 @pytest.fixture
-async def sample(storage: tuple[str, dict[str, str]], tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+async def sample(storage: tuple[tuple[str, ...], dict[str, str]], tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """The sample app, in a folder of its own, served on either hub."""
     folder = copy_of_the_sample(tmp_path)
-    flag, environment = storage
-    async with HostProcess(folder, "--storage", flag, "--no-reload", environment=environment) as host, client(host) as session:
+    flags, environment = storage
+    async with HostProcess(folder, *flags, "--no-reload", environment=environment) as host, client(host) as session:
         yield session
 
 

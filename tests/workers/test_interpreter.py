@@ -49,6 +49,14 @@ def test_what_is_asked_for_comes_first(app: Path, tmp_path: Path) -> None:
     assert find_python(app, tmp_path / "chosen", active) == chosen
 
 
+def test_core_tools_setting_counts_for_less_than_the_flag_and_more_than_an_environment(app: Path, tmp_path: Path) -> None:
+    chosen, other = environment(tmp_path / "chosen"), environment(tmp_path / "other")
+    assert find_python(app, None, {"VIRTUAL_ENV": str(app)}, str(other)) == other
+    assert find_python(app, chosen, {}, str(other)) == chosen
+    with pytest.raises(OperatorError, match="languageWorkers:python:defaultExecutablePath /gone/python: there is no such"):
+        find_python(app, None, {}, "/gone/python")
+
+
 def test_a_bare_name_is_looked_for_on_the_path(app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = environment(tmp_path / "env")
     monkeypatch.setenv("PATH", str(python.parent))

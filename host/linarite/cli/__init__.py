@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     azurite_command.register(cli)
     settings_command.register(cli)
     try:
-        cli.main(args=start.spread_functions(given), prog_name="linarite", standalone_mode=False)
+        cli.main(args=start.spread_functions(start.as_one_value(given)), prog_name="linarite", standalone_mode=False)
     except LinariteError as error:
         _Failure(str(error)).show()
         sys.exit(1)

@@ -27,8 +27,11 @@ LEVELS = {
 }
 """The Functions runtime's levels, by lower-case name."""
 
-ALWAYS_SHOWN = ("Worker process started and initialized.", "Host lock lease acquired by instance ID")
-"""Beginnings of lines that are shown whatever their level: editors wait for them."""
+ALWAYS_SHOWN = (
+    *("Worker process started and initialized.", "Host lock lease acquired by instance ID"),
+    *("A debugger can attach on", "Waiting for a debugger to attach on"),
+)
+"""Beginnings of lines that are shown whatever their level: editors wait for them, or people."""
 
 _SYSTEM_PREFIXES = ("Microsoft.Azure.WebJobs.", "Function.", "Worker.", "Host.")
 _COLOURS = ((logging.ERROR, "\x1b[31m"), (logging.WARNING, "\x1b[33m"), (logging.INFO, "\x1b[36m"), (0, "\x1b[32m"))

@@ -30,6 +30,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def run(options: HostOptions, *, verbose: bool, as_json: bool) -> None:
     """Serve until told to stop. Raises LinariteError if that cannot begin."""
     _run(_Session(options, verbose=verbose, as_json=as_json).serve())
+    if options.in_process:
+        sys.stdout.flush()
+        os._exit(0)  # as the end of a worker's process: whatever the app still runs, nothing else ends a thread
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

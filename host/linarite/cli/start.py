@@ -26,6 +26,18 @@ IGNORED = {
 """Flags of `func` that are accepted and have no effect, and what is said of them."""
 
 
+def as_one_value(arguments: Sequence[str]) -> list[str]:
+    """`--language-worker -- ARGUMENTS...`, as `func` takes it, as `--language-worker=ARGUMENTS`."""
+    flag = "--language-worker"
+    if flag not in arguments:
+        return list(arguments)
+    at = list(arguments).index(flag)
+    before, after = list(arguments[:at]), list(arguments[at + 1 :])
+    if after[:1] == ["--"]:
+        return [*before, f"{flag}={' '.join(after[1:])}"]
+    return [*before, *([f"{flag}={after[0]}"] if after else [flag]), *after[1:]]
+
+
 def spread_functions(arguments: Sequence[str]) -> list[str]:
     """`--functions A B` as `--functions A --functions B`, since `func` takes names up to the next flag."""
     spread: list[str] = []
@@ -55,8 +67,8 @@ def _options(command: F) -> F:
         ),
         click.option("--reload/--no-reload", default=True, help="Load saved files at once.  [default: reload]"),
         click.option("--in-process", is_flag=True, help="Run the app in the host's own process, for any debugger."),
-        click.option("--debug", is_flag=False, flag_value="9091", metavar="[PORT]", help="Run the worker under debugpy."),
-        click.option("--debug-wait", is_flag=True, help="With --debug: wait for a debugger to attach."),
+        click.option("--debug", is_flag=False, flag_value="", metavar="[PORT]", help="Run the worker under debugpy."),
+        click.option("--debug-wait", is_flag=True, help="Run the worker under debugpy, and load the app once a debugger has attached."),
         click.option("--enable-auth", "--enableAuth", is_flag=True, help="Ask for keys, as on Azure."),
         click.option("--use-https", "--useHttps", is_flag=True, help="Serve HTTPS with a generated certificate."),
         click.option("--cors", help="Allowed origins, separated by commas, or *."),
@@ -87,7 +99,12 @@ def start(**given: Any) -> None:
     from linarite.options import HostOptions
 
     folder = app_folder(given["script_root"])
-    debug_port = _debug_port(given["debug"], given["language_worker"])
+    debug_port = _debug_port(given["debug"])
+    if given["in_process"] and (debug_port is not None or given["debug_wait"]):
+        raise OperatorError(
+            "--debug is for a worker of its own; with --in-process there is none. Start the host itself under the debugger: "
+            "python -m debugpy --listen 9091 -m linarite start --in-process"
+        )
     for name, what in IGNORED.items():
         if given.get(name):
             click.secho(f"Ignored: {what}.", fg="yellow", err=True)
@@ -102,6 +119,7 @@ def start(**given: Any) -> None:
         in_process=given["in_process"],
         debug_port=debug_port,
         debug_wait=given["debug_wait"],
+        worker_arguments=given["language_worker"],
         enable_auth=given["enable_auth"],
         use_https=given["use_https"],
         cors=tuple(origin.strip() for origin in given["cors"].split(",") if origin.strip()) if given["cors"] else None,
@@ -141,15 +159,12 @@ def app_folder(given: Path | None) -> Path:
     )
 
 
-def _debug_port(debug: str | None, language_worker: str | None) -> int | None:
-    """The debugger's port from `--debug [PORT]`, or from the debugpy arguments an editor passes with `--language-worker`."""
-    text = debug
-    if text is None and language_worker and "debugpy" in language_worker:
-        words = language_worker.replace("=", " ").split()
-        listen = words[words.index("--listen") + 1] if "--listen" in words[:-1] else "9091"
-        text = listen.rpartition(":")[2]
-    if text is None:
-        return None
+def _debug_port(text: str | None) -> int | None:
+    """The debugger's port, from `--debug [PORT]`."""
+    from linarite.workers.interpreter_arguments import DEFAULT_DEBUG_PORT
+
+    if not text:
+        return None if text is None else DEFAULT_DEBUG_PORT
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise OperatorError(f"--debug takes a port, such as 9091; {text!r} is none.")
+        raise OperatorError(f"--debug takes a port, such as {DEFAULT_DEBUG_PORT}; {text!r} is none.")
     return int(text)

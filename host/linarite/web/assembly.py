@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from linarite import function_rules
-from linarite.errors import AppError
+from linarite.errors import AppError, OperatorError
 from linarite.expressions import with_settings
 from linarite.metadata import Function
 from linarite.schedule import BadSchedule, parse_schedule
@@ -70,7 +70,7 @@ def _resolved(functions: Iterable[Function], settings: AppSettings) -> tuple[tup
     return tuple(resolved), errors
 
 
-def broken_site(error: AppError, host: HostSettings, settings: AppSettings) -> Site:
+def broken_site(error: AppError | OperatorError, host: HostSettings, settings: AppSettings) -> Site:
     """The site of an app whose settings cannot be used."""
     return Site(state="Error", errors=[str(error)], host=host, settings=settings)
 

@@ -16,6 +16,7 @@ from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
 from linarite.workers.conversation import Conversation
 from linarite.workers.function_json import declarations
+from linarite.workers.interpreter_arguments import InterpreterArguments
 from linarite.workers.process import Channel, Line, Process, start_process
 from linarite.workers.protocol import IndexedApp, LoadFailure, LogLine, LogSink
 from linarite_worker.console import level_of_stderr
@@ -28,14 +29,21 @@ _OUTPUT_S = 0.2
 
 
 class ChildWorker:
-    """One child process. `environment` is all it gets; `arguments` go to the interpreter, before the script (a debugger, say)."""
+    """One child process. `environment` is all it gets; `arguments` go to the interpreter, before the script."""
 
-    def __init__(self, python: Path, folder: Path, environment: Mapping[str, str], sink: LogSink, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        python: Path,
+        folder: Path,
+        environment: Mapping[str, str],
+        sink: LogSink,
+        arguments: InterpreterArguments = InterpreterArguments(),  # noqa: B008  frozen
+    ) -> None:
         self._python = python
         self._folder = folder
         self._environment = environment
         self._sink = sink
-        self._arguments = tuple(arguments)
+        self._arguments = arguments
         self._early: list[LogLine] = []
         self._abort_text = ""
         self._conversation: Conversation
@@ -85,7 +93,7 @@ class ChildWorker:
             await self.spawn()
         await asyncio.shield(self._spawned)
         try:
-            app = await self._conversation.load(declarations(self._folder, self._environment))
+            app = await self._conversation.load(declarations(self._folder, self._environment), self._arguments.debugger)
         except WorkerDied as error:
             if not self._conversation.is_ready:
                 raise self._unfit() from None
@@ -131,8 +139,15 @@ class ChildWorker:
 
     async def _live(self) -> None:
         """The process from its start to its end. Nobody cancels this, so that no process is left behind."""
+        if self._arguments.debugger is not None:
+            try:
+                await self._arguments.debugger.until_port_is_free()
+            except OperatorError as error:
+                self._spawned.set_exception(error)
+                self.ended.set()
+                return
         channel = Channel.open()
-        command = (str(self._python), *self._arguments, str(_SCRIPT), str(self._folder), channel.argument)
+        command = (str(self._python), *self._arguments.words, str(_SCRIPT), str(self._folder), channel.argument)
         try:
             self._process = await start_process(command, self._folder, self._environment, channel, self._console_line)
         except OSError as error:
@@ -170,6 +185,10 @@ class ChildWorker:
                 return OperatorError(
                     f"{self._python} has no azure-functions ({said}). "
                     f"Run `{self._python} -m pip install -r requirements.txt` in {self._folder}, or choose another Python with --python."
+                )
+            case _ if "No module named debugpy" in said:
+                return OperatorError(
+                    f"{self._python} has no debugpy. Run `{self._python} -m pip install debugpy`, or debug the host with --in-process."
                 )
             case _:
                 return OperatorError(f"{self._python} {self._process.exit_text()} before it loaded anything. It said: {said or 'nothing'}")

@@ -10,6 +10,7 @@ from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
 from linarite.workers.function_json import Declarations
 from linarite.workers.indexing import indexed_app
+from linarite.workers.interpreter_arguments import Debugger
 from linarite.workers.protocol import IndexedApp, LogSink
 
 
@@ -32,10 +33,10 @@ class Conversation:
         """Whether the worker has not answered this invocation, even if nobody waits for it any more."""
         return invocation_id in self._in_flight
 
-    async def load(self, declared: Declarations) -> IndexedApp:
+    async def load(self, declared: Declarations, debugger: Debugger | None = None) -> IndexedApp:
         """Have the app loaded. Raises WorkerDied if the worker ends over it."""
         self._declared = declared
-        self._send(wire.load(declared.script, declared.functions))
+        self._send(wire.load(declared.script, declared.functions, debugger))
         return await asyncio.shield(self._indexed)
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,14 @@ class InProcessWorker:
         self._parser = wire.FrameParser()
         self._tasks = app_loop.Tasks()
         self._host_loop: asyncio.AbstractEventLoop
+        self._host_context: Context
         self._conversation: Conversation
         self._worker: Worker | None = None
 
     async def start(self) -> IndexedApp:
         """See `WorkerChannel.start`."""
         self._host_loop = asyncio.get_running_loop()
+        self._host_context = copy_context()
         self._world.enter()
         self._conversation = Conversation(self._to_worker, self._sink)
         context = self._world.context()
@@ -114,7 +117,7 @@ class InProcessWorker:
 
     def _from_worker(self, frame: bytes) -> None:
         with contextlib.suppress(RuntimeError):  # the host's loop is closed: a thread of the app has outlived it
-            self._host_loop.call_soon_threadsafe(self._receive, frame)
+            self._on_host_loop(self._receive, frame)
 
     def _receive(self, frame: bytes) -> None:
         for message, body in self._parser.feed(frame):
@@ -122,4 +125,8 @@ class InProcessWorker:
 
     def _end(self, code: int) -> None:
         """User code wants the process gone. Ours stays; what was in flight fails as it would with a child."""
-        self._host_loop.call_soon_threadsafe(self._conversation.fail_all, WorkerDied(f"The app exited with code {code} (0x{code:X})."))
+        self._on_host_loop(self._conversation.fail_all, WorkerDied(f"The app exited with code {code} (0x{code:X})."))
+
+    def _on_host_loop(self, call: Callable[..., object], *arguments: object) -> None:
+        """In the host's own context: in the app's, what the host logs would count as the app's, and come back here."""
+        self._host_loop.call_soon_threadsafe(call, *arguments, context=self._host_context)

@@ -13,6 +13,7 @@ import msgspec
 
 from linarite.invocation import Datum, DatumKind, HttpRequest, HttpResponse, Invocation, InvocationResult
 from linarite.metadata import Function, SourceLine
+from linarite.workers.interpreter_arguments import Debugger
 from linarite.workers.protocol import LoadFailure, LogLine
 
 _LENGTHS = struct.Struct("!II")
@@ -82,10 +83,16 @@ Message = Ready | Indexed | Line | Result | Failed
 _decode_message = msgspec.json.Decoder(Message).decode
 
 
-def load(script: str, declared: Sequence[Function] | None) -> bytes:
-    """Tells the worker to load its app: these functions of function.json files, or with None what the app's script decorates."""
+def load(script: str, declared: Sequence[Function] | None, debugger: Debugger | None = None) -> bytes:
+    """Tells the worker to load its app: these functions of function.json files, or with None what the app's script decorates.
+
+    `debugger`: the one that the worker was started with.
+    """
     functions = None if declared is None else [_declared(function) for function in declared]
-    return _frame({"op": "load", "script": script, "functions": functions}, [])
+    header: dict[str, Any] = {"op": "load", "script": script, "functions": functions}
+    if debugger is not None:
+        header["debugger"] = {"address": f"{debugger.host}:{debugger.port}", "waits": debugger.waits}
+    return _frame(header, [])
 
 
 def _declared(function: Function) -> dict[str, Any]:
