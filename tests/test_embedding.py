@@ -20,10 +20,11 @@ import azure.functions as func
 import pytest
 
 from linarite import AsyncEmbeddedHost, EmbeddedHost, ManualClock
+from linarite.azurite import Ports
 from linarite.embedding.core import AppNotLoaded, NoSuchFunction, NotSupported
 from linarite.embedding.durable import DurableRequestRefused
 from linarite.embedding.http import RequestFailed
-from linarite.errors import OperatorError, UserCodeFailed
+from linarite.errors import LinariteError, OperatorError, UserCodeFailed
 
 T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -61,6 +62,23 @@ def durable_app() -> Any:
             return "nobody answered"
         deadline.cancel()
         return answer.result
+
+    @app.orchestration_trigger(context_name="context")
+    def watching(context: df.DurableOrchestrationContext) -> Any:
+        looks_left = context.get_input()
+        if not looks_left:
+            return "nothing happened"
+        yield context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+        context.continue_as_new(looks_left - 1)
+
+    @app.orchestration_trigger(context_name="context")
+    def insisting(context: df.DurableOrchestrationContext) -> Any:
+        return (yield context.call_activity_with_retry("shout", df.RetryOptions(60_000, 4), context.get_input()))
+
+    @app.orchestration_trigger(context_name="context")
+    def calling(context: df.DurableOrchestrationContext) -> Any:
+        answer = yield context.call_http("GET", context.get_input())
+        return answer["content"]
 
     @app.activity_trigger(input_name="word")
     def shout(word: str) -> str:
@@ -159,6 +177,32 @@ def test_what_is_due_on_the_way_is_done_in_its_order(host: EmbeddedHost, caplog:
     assert statuses(host) == {"a": "Completed"}
 
 
+def test_a_monitor_of_thirty_days_is_over_in_a_moment(host: EmbeddedHost) -> None:
+    host.durable.start_new("watching", instance_id="a", client_input=30 * 24)
+    host.time.advance(timedelta(days=30))
+    status = host.durable.get_status("a")
+    assert status is not None
+    assert (status.output, status.last_updated_time) == ("nothing happened", T0 + timedelta(days=30))
+
+
+def test_retries_of_an_activity_wait_on_the_clock(host: EmbeddedHost) -> None:
+    shout = Mock(side_effect=[OSError("1"), OSError("2"), "heard"])
+    host.replace("shout", shout)
+    host.durable.start_new("insisting", instance_id="a", client_input="x")
+    host.run_until_idle()
+    assert (shout.call_count, statuses(host)) == (1, {"a": "Running"})
+    host.time.advance(60)
+    assert shout.call_count == 2
+    host.run_until_idle(within=60)
+    assert (statuses(host), host.time.now()) == ({"a": "Completed"}, T0 + timedelta(minutes=2))
+
+
+def test_requests_of_an_orchestration_are_waited_for(host: EmbeddedHost) -> None:
+    with EmbeddedHost(durable_app(), port=0) as other:
+        other.replace("flaky", lambda req, context: "here")
+        assert output(host, "calling", f"{other.base_url}/api/flaky") == "here"
+
+
 def test_an_instance_is_told_things(host: EmbeddedHost) -> None:
     durable = host.durable
     for name in ("answered", "ended", "held"):
@@ -169,11 +213,14 @@ def test_an_instance_is_told_things(host: EmbeddedHost) -> None:
     durable.suspend("held", "later")
     host.run_until_idle()
     assert statuses(host) == {"answered": "Completed", "ended": "Terminated", "held": "Suspended"}
+    durable.raise_event("held", "Answer", 1)
+    host.run_until_idle()
+    assert statuses(host)["held"] == "Suspended"
     durable.resume("held")
     host.run_until_idle()
     again = durable.restart("answered")
     host.run_until_idle()
-    assert statuses(host) == {"answered": "Completed", "ended": "Terminated", "held": "Running", again: "Running"}
+    assert statuses(host) == {"answered": "Completed", "ended": "Terminated", "held": "Completed", again: "Running"}
     durable.purge_instance_history("ended")
     assert durable.get_status("ended") is None
     assert [status.instance_id for status in durable.get_status_all(runtime_status=["Completed"], id_prefix="an")] == ["answered"]
@@ -186,10 +233,10 @@ def statuses(host: EmbeddedHost) -> dict[str, str]:
 def test_what_an_instance_cannot_do_is_said(host: EmbeddedHost) -> None:
     with pytest.raises(DurableRequestRefused, match="There is no such instance"):
         host.durable.raise_event("nobody", "Answer")
-    host.durable.start_new("shouting", instance_id="a", client_input="x")
+    host.durable.start_new("asking", instance_id="a")
     with pytest.raises(DurableRequestRefused, match="already exists"):
-        host.durable.start_new("shouting", instance_id="a")
-    host.run_until_idle()
+        host.durable.start_new("asking", instance_id="a")
+    host.time.advance(timedelta(days=3))
     with pytest.raises(DurableRequestRefused, match="The instance has ended"):
         host.durable.terminate("a")
 
@@ -211,13 +258,54 @@ def test_on_the_machines_clock_work_takes_its_time_and_nobody_moves_it() -> None
             host.time.advance(1)
 
 
+def test_no_storage_account_is_touched_unless_it_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+    @app.queue_trigger(arg_name="message", queue_name="orders", connection="AzureWebJobsStorage")
+    @app.queue_output(arg_name="out", queue_name="answers", connection="AzureWebJobsStorage")
+    def take(message: func.QueueMessage, out: func.Out[str]) -> None:
+        out.set("answer")
+
+    @app.blob_trigger(arg_name="blob", path="container/{name}", connection="AzureWebJobsStorage")
+    def look(blob: func.InputStream) -> None: ...
+
+    with EmbeddedHost(app, clock=ManualClock(T0), settings={"AzureWebJobsStorage": "UseDevelopmentStorage=true"}) as host:
+        host.time.advance(timedelta(hours=1))
+        assert {record.name for record in caplog.records} <= {"root"}  # nobody has looked for the queue or the container
+        for name, value in (("take", "message"), ("look", "container/blob")):
+            with pytest.raises(LinariteError, match="AzureWebJobsStorage: this host uses no storage account"):
+                host.fire(name, value)
+
+
+@pytest.mark.azurite
+def test_with_azurite_queues_are_listened_to(azurite: Ports) -> None:
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    taken = threading.Event()
+
+    @app.route(route="send")
+    @app.queue_output(arg_name="out", queue_name="embedded-orders", connection="AzureWebJobsStorage")
+    def send(req: func.HttpRequest, out: func.Out[str]) -> str:
+        out.set("order")
+        return "sent"
+
+    @app.queue_trigger(arg_name="message", queue_name="embedded-orders", connection="AzureWebJobsStorage")
+    def take(message: func.QueueMessage) -> None:
+        taken.set()
+
+    with EmbeddedHost(app, storage="auto", settings={"AzureWebJobsStorage": azurite.connection_string()}) as host:
+        assert host.http.get("/api/send").text == "sent"
+        assert taken.wait(30)
+        with pytest.raises(NotSupported, match="cannot be known"):
+            host.run_until_idle()
+
+
 # functions by hand, and other code in their place
 
 
 def test_a_function_is_fired_by_hand(host: EmbeddedHost, caplog: pytest.LogCaptureFixture) -> None:
     host.fire("hourly")
     assert "an hour has passed" in caplog.messages
-    with pytest.raises(NoSuchFunction, match=r"no function 'minutely'. It has: asking, counter, echo, .*"):
+    with pytest.raises(NoSuchFunction, match=r"no function 'minutely'. It has: asking, calling, counter, echo, .*"):
         host.fire("minutely")
 
 

@@ -11,6 +11,16 @@ import pytest
 
 DOCS = Path(__file__).parent.parent / "docs" / "testing.md"
 
+EXAMPLES = ["function_app.py", "test_orders.py", "test_failures.py", "test_time.py", "test_async.py", "test_one_function.py"]
+
+STRICT = """
+[pytest]
+addopts = --strict-markers --strict-config
+filterwarnings = error
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+"""
+
 APP = """
 import azure.functions as func
 
@@ -73,12 +83,16 @@ def test_without_an_app_the_test_says_what_was_looked_for(tmp_path: Path) -> Non
 
 def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```", DOCS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert {name for name, _ in blocks} >= {"function_app.py", "test_orders.py"}
+    assert [name for name, _ in blocks] == [*EXAMPLES, "program.py"]
     app_in(tmp_path, "unused")
-    for name, code in blocks:
-        (tmp_path / name).write_text(code, "utf-8")
-    code, said = outcome(tmp_path, "-p", "asyncio", "-o", "asyncio_mode=auto")
+    for name, block in blocks:
+        (tmp_path / name).write_text(block, "utf-8")
+    (tmp_path / "pytest.ini").write_text(STRICT, "utf-8")
+    code, said = outcome(tmp_path)
     assert code == 0, said
+    assert re.search(r"^6 passed", said, re.MULTILINE), said
+    program = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert (program.stdout, program.stderr) == ("shipped mug\n", "")
 
 
 @pytest.mark.parametrize("command", ["import linarite.pytest_plugin, sys; print('linarite.host' in sys.modules)"])

@@ -64,7 +64,7 @@ class Equipment:
         self.storage = StorageChoice("embedded", "", "nothing needs storage")
         self.hubs: Hubs | None = None
         self.doors: DurableDoors | None = None
-        self._connections = Connections(ground.configuration.app)
+        self._connections = Connections(ground.configuration.app, usable=ground.options.uses_storage)
         self._listening: Listening | None = None
         self._statuses = MemoryScheduleMonitor()
 
@@ -80,7 +80,8 @@ class Equipment:
         """Start the listeners and the durable work of the functions as they are now."""
         functions = runnable(self._ground.site())
         assert self._listening is not None
-        await work.listen(self._listening.listeners(functions))
+        uses_storage = self._ground.options.uses_storage
+        await work.listen(self._listening.listeners([one for one in functions if uses_storage or one.trigger_type not in _STORAGE]))
         if work.dispatcher is not None:
             work.dispatcher.functions = self._durable_functions()
         elif self.hubs is not None and any(function.trigger_type in _DURABLE_TRIGGERS for function in functions):

@@ -36,6 +36,8 @@ class HostOptions:
     """Port of the durable client's own endpoint; 0: a free one, opened when it is first needed."""
     keeps: bool = True
     """Keep what is the host's own over its end; otherwise in memory."""
+    uses_storage: bool = True
+    """Let functions at storage accounts, and listen to their queues and containers."""
 
     @property
     def working_folder(self) -> Path | None:

@@ -22,6 +22,12 @@ _MARK = (
     "when it begins; whether time passes by itself; and whatever else linarite.EmbeddedHost takes, such as settings."
 )
 
+_WARNINGS_OF_THE_SDK = (
+    "ignore:azure.functions df_loads was called without expected_type:DeprecationWarning",
+    "ignore:enable_cleanup_closed ignored:DeprecationWarning",
+)
+"""What the Durable SDK brings on itself. Where warnings are errors, every orchestration would fail of them."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("linarite_app", "folder of the function app under test, relative to the rootdir", default="")
@@ -29,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARK)
+    for warning in _WARNINGS_OF_THE_SDK:
+        config.addinivalue_line("filterwarnings", warning)
 
 
 @pytest.fixture

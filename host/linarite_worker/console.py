@@ -53,7 +53,8 @@ class Console(io.TextIOBase):
                     self._emit_line(invocation_id, line)
 
     def flush(self) -> None:
-        self.original.flush()
+        if not self.original.closed:  # by a test runner, long before the garbage collector comes for this
+            self.original.flush()
 
     def reconfigure(self, **_: Any) -> None:
         """Encoding and buffering are the host's business; apps ask for UTF-8, and that is what they get."""

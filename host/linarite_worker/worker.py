@@ -101,8 +101,10 @@ class Worker:
     async def shut_down(self) -> None:
         """Tell a web app of another framework that it ends, if it was told that it begins. Called on the app's loop."""
         if getattr(self._app, "startup_task_done", False):
-            await self._app.middleware.notify_shutdown()
-            self._app.startup_task_done = False
+            middleware = self._app.middleware
+            await middleware.notify_shutdown()
+            self._app.startup_task_done = False  # the app may be run again in this process, and then begins anew
+            middleware.lifespan_receive_queue = middleware.lifespan_startup_event = middleware.lifespan_shutdown_event = None
 
     def load(self, header: Header) -> None:
         """Load what the host asks for and tell it what came of it. Runs in the running loop, as app code may expect.

@@ -5,7 +5,7 @@ An account is opened when it is first asked for, once however many names lead to
 
 from __future__ import annotations
 
-from linarite.settings import AppSettings
+from linarite.settings import AppSettings, NoConnection
 from linarite.storage.account import Storage
 from linarite.storage.connection import Account, account
 
@@ -14,14 +14,20 @@ DEFAULT = "AzureWebJobsStorage"
 
 
 class Connections:
-    """The app's storage accounts. Belongs to one event loop; `close` ends it."""
+    """The app's storage accounts, which nobody gets at unless they are `usable`. Belongs to one event loop; `close` ends it."""
 
-    def __init__(self, settings: AppSettings) -> None:
+    def __init__(self, settings: AppSettings, *, usable: bool = True) -> None:
         self._settings = settings
+        self._usable = usable
         self._opened: dict[Account, Storage] = {}
 
     def storage(self, name: str = "") -> Storage:
         """The account behind a connection's name. Raises NoConnection or InvalidConnectionString."""
+        if not self._usable:
+            raise NoConnection(
+                f"{name or DEFAULT}: this host uses no storage account, whatever the settings say. To let functions at queues, blobs and "
+                'tables, start it with storage="azurite", or with storage="auto" for the account that the settings name.'
+            )
         found = account(self._settings.connection(name), name or DEFAULT)
         if found not in self._opened:
             self._opened[found] = Storage(found)

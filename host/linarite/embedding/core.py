@@ -134,6 +134,7 @@ class Core:
             listens=choices.port is not None,
             keeps=choices.keeps,
             client_port=0,
+            uses_storage=choices.storage != "embedded",
         )
 
     def _folder(self) -> Path:

@@ -105,8 +105,9 @@ class _Host:
     `app` is the app: an app object (`func.FunctionApp()`, `df.DFApp()`), or the folder of one. An app object has no host.json and no
     local.settings.json, unless `folder` says where they are. `settings` are app settings (environment variables of the app, and of nobody
     else) over all others. `clock` None is the machine's time; with a `ManualClock` time passes when it is told to. Durable work is kept in
-    memory, or with `keeps` in the folder's `.linarite`, or where `storage` says, as for `linarite start --storage`. `port` None opens no
-    port, 0 any free one. `functions`: the only ones to load. `in_process` False runs the app in a process of its own.
+    memory, or with `keeps` in the folder's `.linarite`. No storage account is touched, whatever the settings say, unless `storage` is not
+    "embedded": "azurite" and "auto" are what they are for `linarite start --storage`. `port` None opens no port, 0 any free one.
+    `functions`: the only ones to load. `in_process` False runs the app in a process of its own.
     """
 
     def __init__(
