@@ -37,3 +37,20 @@ async def gone(pid: int) -> None:
     finally:
         loop.remove_reader(handle)
         os.close(handle)
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, empty if it is gone."""
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+async def descendant(pid: int, word: str) -> int:
+    """The process below `pid` in whose command line `word` is, once there is one; nothing tells of its birth, so it is looked for."""
+    while True:
+        for child in descendants(pid):
+            if word in command_of(child):
+                return child
+        await asyncio.sleep(0.01)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from linarite import clock as clock_module
-from linarite.clock import ManualClock, SystemClock, run_until_idle, within
+from linarite.clock import ManualClock, SystemClock, run_until_idle, to_its_end, within
 
 T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -227,3 +227,24 @@ async def test_others_who_sleep_are_woken_at_their_own_time() -> None:
     assert woken[:2] == [T0 + timedelta(minutes=10), T0 + timedelta(minutes=20)]
     for task in tasks:
         task.cancel()
+
+
+async def test_what_has_to_come_to_its_end_does_so_before_a_cancellation_takes_effect() -> None:
+    door = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def work() -> str:
+        await door.wait()
+        ended.set()
+        return "done"
+
+    waiting = asyncio.ensure_future(to_its_end(work()))
+    await turns()
+    waiting.cancel()
+    await turns()
+    assert not waiting.done()
+    door.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended.is_set()
+    assert await to_its_end(work()) == "done"

@@ -135,19 +135,26 @@ class Azurite:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl+C at the terminal is for the host, which then stops this child in its turn
         )
+        assert self._process.stdout is not None
+        try:
+            self.ports = await self._listening(self._process.stdout)
+        except BaseException:
+            await self.stop()
+            raise
+        self._drain = asyncio.create_task(self._swallow(self._process.stdout))
+
+    async def _listening(self, output: asyncio.StreamReader) -> Ports:
+        """Wait until it says of all three services where they listen."""
         found: dict[str, int] = {}
         said: list[str] = []
-        assert self._process.stdout is not None
         while len(found) < 3:
-            line = (await self._process.stdout.readline()).decode("utf-8", "replace")
+            line = (await output.readline()).decode("utf-8", "replace")
             if not line:
-                await self.stop()
                 raise OperatorError(f"Azurite did not start: {''.join(said).strip() or 'it ended without a word'}")
             said.append(line)
             if match := _LISTENING.search(line):
                 found[match.group(1).lower()] = int(match.group(2))
-        self.ports = Ports(**found)
-        self._drain = asyncio.create_task(self._swallow(self._process.stdout))
+        return Ports(**found)
 
     async def _swallow(self, output: asyncio.StreamReader) -> None:
         while await output.read(65536):

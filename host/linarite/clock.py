@@ -127,3 +127,13 @@ async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
 async def _of(work: Awaitable[T]) -> T:
     """As a coroutine: a task of it is cancelled when it is cancelled, which `gather`'s futures are not."""
     return await work
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """The result of `work`, which goes on to its end even if this is cancelled; only then does the cancellation take effect."""
+    task = asyncio.ensure_future(_of(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

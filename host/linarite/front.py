@@ -46,6 +46,10 @@ class Front:
         """Answer requests."""
         await self._server.start(bound)
 
+    def refuse(self) -> None:
+        """Take no more requests."""
+        self._server.refuse()
+
     async def stop(self, grace_s: float) -> None:
-        """Refuse new requests, answer those that are there."""
+        """Answer the requests that are there, for up to `grace_s` seconds."""
         await self._server.stop(grace_s)

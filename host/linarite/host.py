@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from linarite.clock import Clock, SystemClock
+from linarite.clock import Clock, SystemClock, to_its_end
 from linarite.errors import AppError, OperatorError, WorkerDied
 from linarite.invocation import Datum, InvocationResult
 from linarite.invoker import InFlight
@@ -52,8 +52,7 @@ class NothingToServe(AppError):
 
 
 class Host:
-    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown,
-    `on_settings` of each reading of the settings, before anything is done by them.
+    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown.
 
     `make_worker` makes what reaches user code, where the options are not to choose it.
     """
@@ -65,14 +64,12 @@ class Host:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         on_site: Callable[[Host], None] | None = None,
-        on_settings: Callable[[Configuration], None] | None = None,
         make_worker: MakeWorker | None = None,
     ) -> None:
         self.options = options
         self._clock = clock or SystemClock()
         self._environment = os.environ if environment is None else environment
         self._on_site = on_site or (lambda _: None)
-        self._on_settings = on_settings or (lambda _: None)
         self._make_worker = make_worker
         self.started_at = self._clock.now()
         self.base_url = "" if options.listens else "http://localhost"
@@ -111,17 +108,25 @@ class Host:
         if self.options.reload:
             self._reloader.start(self.settings.watch_directories, self.settings.watch_files)
 
-    async def stop(self, grace_s: float) -> None:
-        """Refuse new work, let what runs end for up to `grace_s` seconds, end everything. No process is left behind."""
+    async def stop(self, grace_s: float) -> Sequence[InFlight]:
+        """Refuse new work, let what runs end for up to `grace_s` seconds, end everything; what had not ended by then.
+
+        No process is left behind. When this is cancelled, it has to be called again, with less patience.
+        """
+        began = self._clock.now()
+        if self._front is not None:
+            self._front.refuse()
         await self._reloader.stop()
-        waits = [self._front.stop(grace_s)] if self._front is not None else []
         if self.job is not None:
-            waits.append(self.job.drain(grace_s))
-        await asyncio.gather(*waits)
+            await self.job.drain(grace_s)
+        left = self.in_flight
+        if self._front is not None:
+            await self._front.stop(max(grace_s - (self._clock.now() - began).total_seconds(), 0))
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._end_job()
+        return left
 
     @property
     def site(self) -> Site:
@@ -289,9 +294,10 @@ class Host:
         await job.begin()
 
     async def _end_job(self) -> None:
+        """End the job host, wholly: a reload that is called off half-way must not leave its processes behind."""
         job, self.job = self.job, None
         if job is not None:
-            await job.stop()
+            await to_its_end(job.stop())
 
     def _read(self) -> AppError | None:
         """Read the settings; what is wrong with them, if anything."""
@@ -299,7 +305,6 @@ class Host:
             self._configuration = read_settings(self.options.folder, self._environment)
         except AppError as error:
             return error
-        self._on_settings(self._configuration)
         return None
 
     def _show_broken(self, error: AppError | OperatorError) -> None:

@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import click
 
 from linarite import __version__
 from linarite.cli.console import ConsoleHandler, LevelFilter, install
-from linarite.cli.levels import LEVELS, level_of
 from linarite.cli.listing import listing
 from linarite.host import Host
 from linarite.options import HostOptions
-from linarite.settings_files import USER_LEVEL, Configuration
-
-log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 """How long what is in flight may take when the host is told to stop."""
@@ -34,23 +29,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def run(options: HostOptions, *, verbose: bool, as_json: bool) -> None:
     """Serve until told to stop. Raises LinariteError if that cannot begin."""
-    _run(_Session(options, verbose=verbose, as_json=as_json).serve())
+    _run(_Session(options, verbose=verbose, as_json=as_json).serve)
     if options.in_process:
         sys.stdout.flush()
         os._exit(0)  # as the end of a worker's process: whatever the app still runs, nothing else ends a thread
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """`asyncio.run`, on uvloop where there is one."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work)
+        asyncio.run(work())
         return
     loop = uvloop.new_event_loop()
     try:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(work)
+        loop.run_until_complete(work())
     finally:
         with contextlib.suppress(RuntimeError):
             loop.run_until_complete(loop.shutdown_asyncgens())
@@ -66,7 +61,7 @@ class _Session:
         self._verbose = verbose
         self._as_json = as_json
         self._console = ConsoleHandler(as_json=as_json)
-        self._levels = LevelFilter(verbose=verbose)
+        self._levels = LevelFilter(user_level=options.user_log_level, verbose=verbose)
         self._told = asyncio.Event()
         self._told_twice = asyncio.Event()
         self._is_listed = False
@@ -75,7 +70,7 @@ class _Session:
     async def serve(self) -> None:
         install(self._console, self._levels)
         self._console.attach(asyncio.get_running_loop())
-        host = Host(self._options, on_site=self._shown, on_settings=self._configure)
+        host = Host(self._options, on_site=self._shown)
         try:
             with self._signals():
                 starting = asyncio.ensure_future(host.start())
@@ -112,10 +107,8 @@ class _Session:
         if not ending.done():
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
-            await host.stop(0)
-        elif error := ending.exception():
-            raise error
-        if left := host.in_flight:
+            ending = asyncio.ensure_future(host.stop(0))
+        if left := await ending:
             names = ", ".join(sorted({invocation.function.name for invocation in left}))
             self._say(f"Stopped without waiting for {names}.", "yellow")
 
@@ -140,16 +133,9 @@ class _Session:
 
     # what is said
 
-    def _configure(self, configuration: Configuration) -> None:
-        """From now on log what the settings ask for."""
-        name = self._options.user_log_level or configuration.app.get(USER_LEVEL, "")
-        level = level_of(name)
-        if name and level is None:
-            log.warning("%s is %r, which is no level: %s. It is left alone.", USER_LEVEL, name, ", ".join(LEVELS))
-        self._levels.configure(configuration.host.logging.levels, level)
-
     def _shown(self, host: Host) -> None:
         """A generation is served; after the first, say in what it differs from the one before."""
+        self._levels.configure(host.settings.logging.levels)
         before, self._names = self._names, {function.name for function in host.site.functions}
         if self._is_listed and not host.site.errors:
             self._say(_reloaded(before, self._names), None)
@@ -157,6 +143,8 @@ class _Session:
     def _list(self, host: Host) -> None:
         """The banner and the listing, once."""
         self._is_listed = True
+        if self._as_json:
+            return
         for line in [*_banner(host), *self._listing(host)]:
             self._say(line, "yellow" if line.endswith("is disabled.") else None)
         if not self._verbose:
@@ -171,13 +159,9 @@ class _Session:
         return listing(loaded, base_url=host.base_url, route_prefix=prefix, disabled=site.disabled, next_times=times)
 
     def _say(self, line: str, colour: str | None) -> None:
-        """Print a line that is no log line; where all lines are JSON it is one like the others."""
+        self._console.flush()
         if not self._as_json:
-            self._console.flush()
             click.secho(line, fg=colour)
-        elif text := line.strip():
-            level = logging.WARNING if colour == "yellow" else logging.INFO
-            self._console.emit(logging.makeLogRecord({"name": log.name, "levelno": level, "msg": text}))
 
 
 def _reloaded(before: set[str], now: set[str]) -> str:

@@ -7,13 +7,17 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http import httptools_impl
 
 for _status in range(600, 1000):  # uvicorn knows lines up to 599, and fails at others
     httptools_impl.STATUS_LINE.setdefault(_status, b"HTTP/1.1 %d \r\n" % _status)
+
+_FLUSH_S, _FLUSHES = 0.01, 100
+"""How often, and how many times, to look whether the last answers have left."""
 
 
 class WebServer:
@@ -21,7 +25,7 @@ class WebServer:
 
     def __init__(self, app: ASGIApp, *, certificate: Path | None = None) -> None:
         self._config = uvicorn.Config(
-            app,
+            _Interruptible(app),
             lifespan="off",
             http=httptools_impl.HttpToolsProtocol,
             log_config=None,
@@ -39,31 +43,56 @@ class WebServer:
 
     async def start(self, bound: socket.socket) -> None:
         """Answer requests on the socket from now on."""
-        server = self._server = _Server(self._config)
+        server = self._server = _Server(self._config, bound)
         self._serving = asyncio.create_task(server.serve([bound]), name=f"web server on {bound.getsockname()}")
         await server.ready.wait()
 
+    def refuse(self) -> None:
+        """Take no more requests; those that are there go on."""
+        if self._server is not None:
+            self._server.refuse()
+
     async def stop(self, grace_s: float | None = None) -> None:
-        """Refuse new connections, answer what is in flight (for up to `grace_s` seconds), then close."""
-        server, serving, self._server, self._serving = self._server, self._serving, None, None
+        """Refuse new requests, answer what is in flight (for up to `grace_s` seconds; None: however long it takes), then close.
+
+        What is cut short is answered with 503. When the wait is cancelled, the next call may shorten it.
+        """
+        server, serving = self._server, self._serving
         if server is None or serving is None:
             return
-        server.config.timeout_graceful_shutdown = None if grace_s is None else max(int(grace_s), 0)
-        server.should_exit = True
-        server.wake()
+        server.refuse()
+        if running := server.running:
+            await asyncio.wait(running, timeout=grace_s)
+        self._server = self._serving = None
+        server.close()
         await serving
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn with a word when it is ready, and told to stop instead of looking ten times a second."""
+    """Uvicorn with a word when it is ready, told to stop instead of looking ten times a second, and quiet about it."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, bound: socket.socket) -> None:
         super().__init__(config)
+        self._bound = bound
         self.ready = asyncio.Event()
-        self._stopped = asyncio.Event()
+        self._closing = asyncio.Event()
 
-    def wake(self) -> None:
-        self._stopped.set()
+    @property
+    def running(self) -> set[asyncio.Task[None]]:
+        """The requests that are being answered."""
+        return set(self.server_state.tasks)
+
+    def refuse(self) -> None:
+        """Close the door, and every connection that waits for its next request; the others when they have answered."""
+        for server in self.servers:
+            server.close()
+        self._bound.close()  # or the system would go on taking calls that nobody answers
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+    def close(self) -> None:
+        """Let `serve` end."""
+        self._closing.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -72,8 +101,41 @@ class _Server(uvicorn.Server):
             self.ready.set()
 
     async def main_loop(self) -> None:
-        await self._stopped.wait()
+        await self._closing.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cut short what still runs, and let go of the connections once they have sent what they hold."""
+        self.refuse()
+        if running := self.running:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+        for _ in range(_FLUSHES):
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(_FLUSH_S)  # nothing tells when the last one has gone
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Interruptible:
+    """An app whose calls may be cancelled: the client is told, where uvicorn would take it for a fault of the app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            cycle: Any = getattr(send, "__self__", None)  # uvicorn's own; asking it costs other calls nothing
+            if cycle.response_started:
+                cycle.transport.abort()
+                cycle.disconnected = True
+                return
+            await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0"), (b"connection", b"close")]})
+            await send({"type": "http.response.body"})
