@@ -11,7 +11,7 @@ from linarite.clock import Clock
 from linarite.errors import StorageRefused, StorageUnavailable
 from linarite.storage.account import Storage
 from linarite.storage.connection import account
-from linarite.storage.queues import QueueMessage, Queues, Receipt
+from linarite.storage.queues import MAX_DELAY_S, QueueMessage, Queues, Receipt
 from linarite.storage.wire import Wire
 
 
@@ -46,6 +46,7 @@ class FakeQueues(Queues):
 
     async def put(self, queue: str, text: str, hide_s: float | None = None, *, keep_s: int | None = None) -> Receipt:
         now, stored = self._clock.now(), self._queue(queue)
+        _check_delay(hide_s or 0)
         number = next(self._numbers)
         stored.append(_Stored(f"m{number}", text, now + timedelta(seconds=hide_s or 0), now, f"r{number}"))
         return Receipt(f"m{number}", f"r{number}", stored[-1].visible_at)
@@ -61,6 +62,7 @@ class FakeQueues(Queues):
 
     async def update(self, queue: str, receipt: Receipt, hide_s: float) -> Receipt:
         message = self._held(queue, receipt)
+        _check_delay(hide_s)
         self.renewals.append((message.text, hide_s))
         message.receipt, message.visible_at = f"r{next(self._numbers)}", self._clock.now() + timedelta(seconds=hide_s)
         return Receipt(message.id, message.receipt, message.visible_at)
@@ -90,6 +92,11 @@ class FakeQueues(Queues):
                     raise StorageRefused(400, "PopReceiptMismatch", queue)
                 return message
         raise StorageRefused(404, "MessageNotFound", queue)
+
+
+def _check_delay(seconds: float) -> None:
+    if not 0 <= seconds <= MAX_DELAY_S:
+        raise StorageRefused(400, "OutOfRangeQueryParameterValue", "visibilitytimeout")
 
 
 def fake_storage(clock: Clock) -> tuple[Storage, FakeQueues]:

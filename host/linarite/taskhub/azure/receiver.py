@@ -11,12 +11,12 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from linarite.clock import Clock
 from linarite.errors import HubError
 from linarite.storage.account import Storage
-from linarite.storage.queues import QueueMessage
+from linarite.storage.queues import MAX_DELAY_S, QueueMessage
 from linarite.taskhub.azure.background import Background
 from linarite.taskhub.azure.envelopes import UndecodableMessage
 from linarite.taskhub.azure.held import Held, HeldMessages
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 class Receiver:
     """Gets messages from one queue while there is room for them.
 
-    `room`: how many more may be held; `taken` is called with what was got, in order. Messages that are not due yet (another host cut the
-    fraction of their delay) are held back until they are.
+    `room`: how many more may be held; `taken` is called with what was got, in order. Messages that are not due yet (whoever sent them cut
+    the fraction of their delay, or the service hides nothing for so long) are held back until they are.
     """
 
     def __init__(
@@ -160,7 +160,9 @@ class Receiver:
         assert held.message.due_at is not None
         wait_s = (moment(held.message.due_at) - self._clock.now()).total_seconds()
         if wait_s > self._held.hide_s:
-            await self._held.postpone(held, int(wait_s))
+            hide_s = min(int(wait_s), MAX_DELAY_S)
+            await self._held.postpone(held, hide_s)
+            self.wake_at(self._clock.now() + timedelta(seconds=hide_s))
         else:
             await self._clock.sleep(wait_s)
         self._early.discard(held)
