@@ -1,4 +1,4 @@
-"""`BlobClient`, `ContainerClient` and `StorageStreamDownloader` of the real extension, where it is installed."""
+"""`BlobClient`, `ContainerClient` and `StorageStreamDownloader` of the real extension."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from linarite.settings import QueueSettings
 from linarite.workers.in_process import InProcessWorker
 from tests.listeners.app import App
 from tests.workers.calls import function, invocation, write_app
-
-pytest.importorskip("azurefunctions.extensions.bindings.blob", reason="azurefunctions-extensions-bindings-blob is not installed")
 
 pytestmark = pytest.mark.azurite
 

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from types import SimpleNamespace
 from typing import Any
 
 import azure.functions
 import pytest
-from azure.functions.meta import Datum as SdkDatum
 
 from linarite.bindings.manual import CannotFire, manual_trigger
 from linarite.invocation import Datum, json_text, string
+from linarite.workers import wire
+from linarite_worker import frames
+from linarite_worker.datums import BodyReader, from_wire
 from tests.bindings.functions import triggered
+from tests.workers.calls import invocation
 
 NOW = datetime(2026, 11, 23, 5, 57, 51, 858901, tzinfo=timezone.utc)
 
 
-def sdk_datum(datum: Datum) -> SdkDatum:
-    if datum.kind.startswith("collection_"):
-        return SdkDatum(SimpleNamespace(**{datum.kind.removeprefix("collection_"): datum.value}), datum.kind)
-    return SdkDatum(datum.value, datum.kind)
-
-
 def seen_by_the_sdk(type_name: str, given: str, **properties: Any) -> Any:
-    """What a function with an annotated parameter gets."""
-    value, metadata = manual_trigger(triggered(type_name, **properties), given, NOW)
+    """What a function with an annotated parameter gets, once the invocation has been a frame to the worker."""
+    fired = triggered(type_name, **properties)
+    [(header, body)] = frames.parse(wire.invoke(invocation(fired, *manual_trigger(fired, given, NOW))))
+    reader = BodyReader(body)
+    value = from_wire(header["inputs"]["it"], reader)
+    metadata = {name: from_wire(item, reader) for name, item in header.get("trigger_metadata", {}).items()}
     registry: Any = azure.functions.get_binding_registry  # has no annotations
     converter = registry().get(type_name)
     assert converter is not None
-    return converter.decode(sdk_datum(value["it"]), trigger_metadata={name: sdk_datum(item) for name, item in metadata.items()})
+    return converter.decode(value, trigger_metadata=metadata)
 
 
 def test_a_queue_function_as_recorded() -> None:
@@ -74,10 +74,11 @@ def test_event_hubs() -> None:
     assert [event.get_body() for event in seen_by_the_sdk("eventHubTrigger", '["a"]', cardinality="many", dataType="binary")] == [b"a"]
 
 
-def test_kafka() -> None:
-    one = seen_by_the_sdk("kafkaTrigger", "text", topic="orders")
+@pytest.mark.parametrize("form", [{}, {"dataType": "binary"}], ids=["text", "binary"])
+def test_kafka(form: dict[str, str]) -> None:
+    one = seen_by_the_sdk("kafkaTrigger", "text", topic="orders", **form)
     assert (one.get_body(), one.topic, one.partition) == (b"text", "orders", 0)
-    many = seen_by_the_sdk("kafkaTrigger", '["a", "b"]', topic="orders", cardinality="MANY")
+    many = seen_by_the_sdk("kafkaTrigger", '["a", "b"]', topic="orders", cardinality="MANY", **form)
     assert [(event.get_body(), event.topic, event.offset) for event in many] == [(b"a", "orders", 0), (b"b", "orders", 0)]
 
 

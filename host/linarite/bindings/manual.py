@@ -64,7 +64,7 @@ def _kafka(function: Function, given: str, now: datetime) -> tuple[Datum, Metada
     one: Mapping[str, Value] = {"Timestamp": offset_text(now), "Partition": 0, "Offset": 0, "Topic": topic, "Headers": []}
     many: Mapping[str, Value] = {"TimestampArray": offset_text(now), "KeyArray": None, "PartitionArray": 0, "HeadersArray": []}
     value, metadata = _one_or_many(function, given, one, many)
-    if value.kind == "collection_string":
+    if value.kind.startswith("collection_"):
         metadata["TopicArray"] = Datum("collection_string", [topic] * len(value.value))
         metadata["OffsetArray"] = Datum("collection_sint64", [0] * len(value.value))
     return value, metadata

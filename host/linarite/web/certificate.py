@@ -1,6 +1,6 @@
 """A certificate of our own for HTTPS on this machine. Nobody signs it, so browsers ask once; curl wants `--cacert` or `-k`.
 
-`cryptography` comes with the storage clients; it is imported when a certificate has to be made.
+`cryptography` takes its time to import, so that is done only when a certificate is made or looked at.
 """
 
 from __future__ import annotations
