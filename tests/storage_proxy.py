@@ -6,6 +6,7 @@ pass through unchanged.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -65,6 +66,9 @@ class StorageProxy:
         self.requests: list[Exchange] = []
         self.writes = 0
         self.fault: Fault | None = None
+        self.lets_through = asyncio.Event()
+        """While it is not set, requests are taken and not answered."""
+        self.lets_through.set()
         self.is_cut = False
         """Every request is refused from now on: whoever asks is as good as dead to the storage."""
         self.counts: Callable[[Exchange], bool] = lambda exchange: exchange.is_write
@@ -89,6 +93,7 @@ class StorageProxy:
         return int(runner.addresses[0][1])
 
     async def stop(self) -> None:
+        self.lets_through.set()
         for runner in self._runners:
             await runner.cleanup()
         if self._client is not None:
@@ -110,6 +115,7 @@ class StorageProxy:
         )
         if self.is_cut:
             return self._hung_up(request)
+        await self.lets_through.wait()
         number = self._number(exchange)
         fault = self.fault if self.fault is not None and self.fault.write == number else None
         if fault is not None and not fault.is_after:

@@ -92,6 +92,10 @@ class Equipment:
         assert self._listening is not None
         return await self._listening.by_hand(function, value, work.listeners.get(function.name))
 
+    def hurry(self) -> None:
+        """The end is near: what is asked of storage from now on is a courtesy to other hosts."""
+        self._connections.hurry()
+
     async def close(self) -> None:
         """Let go of everything."""
         if self.doors is not None:

@@ -148,6 +148,8 @@ class JobHost:
 
     async def stop(self) -> None:
         """End at once: what still runs is cut short, and durable work of it comes again."""
+        if self.equipment is not None:
+            self.equipment.hurry()
         self._loading.cancel()
         await asyncio.gather(self._loading, return_exceptions=True)
         await self._work.stop()

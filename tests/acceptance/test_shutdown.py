@@ -19,6 +19,7 @@ from tests.acceptance.gate import WAIT_AT_THE_GATE, Gate
 from tests.acceptance.sample import copy_of_the_sample
 from tests.host_process import PATIENCE_S, HostProcess, client, finished
 from tests.processes import descendant, descendants, gone
+from tests.storage_proxy import StorageProxy
 
 DURABLE = "/runtime/webhooks/durabletask"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -263,6 +264,29 @@ async def test_a_host_that_is_stopped_while_its_azurite_starts_leaves_none_behin
         host.signal(signal.SIGINT)
         await ends_quietly(host)
         await all_gone([emulator, *children])
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize("answers", [True, False], ids=["gone", "silent"])
+async def test_storage_that_is_away_keeps_no_host_from_ending(folder: Path, azurite: Ports, answers: bool) -> None:
+    proxy = StorageProxy(azurite)
+    await proxy.start()
+    hub = {"AzureFunctionsJobHost__extensions__durableTask__hubName": f"Away{os.urandom(6).hex()}"}
+    try:
+        async with HostProcess(folder, environment={"AzureWebJobsStorage": proxy.connection_string(), **hub}) as host:
+            children = descendants(host.pid)
+            if answers:
+                await proxy.stop()
+                await host.said("does not answer")
+            else:
+                proxy.lets_through.clear()
+            host.signal(signal.SIGINT)
+            assert await host.exit_code() == 0
+            assert "Traceback" not in host.output
+            assert "answers again" not in host.output
+            await all_gone(children)
+    finally:
+        await proxy.stop()
 
 
 async def test_a_host_that_is_stopped_while_it_reloads_ends_at_once(folder: Path, gate: Gate) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,6 +24,13 @@ async def service(answer: Callable[[], web.Response]) -> AsyncIterator[tuple[Wir
         asked.append(request)
         return answer()
 
+    async with served(handle) as client:
+        yield client, asked
+
+
+@asynccontextmanager
+async def served(handle: Callable[[web.BaseRequest], Awaitable[web.Response]]) -> AsyncIterator[Wire]:
+    """A wire to a server with this handler."""
     runner = web.ServerRunner(web.Server(handle))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -30,7 +38,7 @@ async def service(answer: Callable[[], web.Response]) -> AsyncIterator[tuple[Wir
     address = f"http://127.0.0.1:{runner.addresses[0][1]}/shop"
     client = Wire(Account("shop", address, address, address, EMULATOR_KEY))
     try:
-        yield client, asked
+        yield client
     finally:
         await client.close()
         await runner.cleanup()
@@ -68,6 +76,33 @@ async def test_nobody_listening_is_said_with_account_and_address() -> None:
     with pytest.raises(StorageUnavailable, match=r"devstoreaccount1 at http://127\.0\.0\.1:9/.*refused.*Start Azurite there"):
         await client.send("queue", "PUT", "jobs")
     await client.close()
+
+
+async def test_in_a_hurry_a_silent_service_is_asked_once_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "HURRY_S", 0.05)
+    asked: list[web.BaseRequest] = []
+    door = asyncio.Event()
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        asked.append(request)
+        await door.wait()
+        return web.Response()
+
+    async with served(handle) as client:
+        client.hurry()
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable):
+                await client.send("queue", "PUT", "jobs")
+        door.set()
+    assert len(asked) == 1
+
+
+async def test_in_a_hurry_a_busy_service_is_asked_once() -> None:
+    async with service(lambda: web.Response(status=503)) as (client, asked):
+        client.hurry()
+        with pytest.raises(StorageUnavailable):
+            await client.send("queue", "PUT", "jobs")
+    assert len(asked) == 1
 
 
 async def test_a_signature_is_appended_where_there_is_no_key() -> None:

@@ -33,6 +33,11 @@ class Connections:
             self._opened[found] = Storage(found)
         return self._opened[found]
 
+    def hurry(self) -> None:
+        """Wait no longer for an account that is away."""
+        for storage in self._opened.values():
+            storage.hurry()
+
     async def close(self) -> None:
         """Close all that were opened."""
         opened, self._opened = self._opened, {}

@@ -22,6 +22,10 @@ class Storage:
         self.outages = Outages()
         """For whoever polls the account."""
 
+    def hurry(self) -> None:
+        """Wait no longer for a service that is away."""
+        self._wire.hurry()
+
     async def close(self) -> None:
         """Close all connections. The door opens again if it is used again."""
         for part in (self._wire, self.queues, self.tables, self.blobs):

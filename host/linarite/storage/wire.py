@@ -38,6 +38,8 @@ ATTEMPTS = (0.1, 0.4, 1.2)
 """Seconds before each further attempt at a request that got no answer, or an answer that says to come again."""
 
 TIMEOUT_S = 30.0
+HURRY_S = 1.0
+"""How long an answer is waited for once the wire is to hurry."""
 
 Service = Literal["queue", "table"]
 
@@ -59,6 +61,12 @@ class Wire:
         self._key = base64.b64decode(account.key) if account.key else b""
         self._urls = {"queue": account.queue_url, "table": account.table_url}
         self._session: aiohttp.ClientSession | None = None
+        self._is_hurried = False
+        self._is_given_up = False
+
+    def hurry(self) -> None:
+        """Lose no time with a service that is away: the host stops, and what it still asks for is a courtesy to others."""
+        self._is_hurried = True
 
     def url(self, service: Service, path: str) -> str:
         """Absolute URL of an escaped path."""
@@ -79,18 +87,22 @@ class Wire:
 
         Raises StorageRefused for an answer that is an error, StorageUnavailable if there was none or we were not let in.
         """
+        if self._is_given_up:
+            raise StorageUnavailable(self._unreachable(service, OSError("it did not a moment ago")))
         url = self._full_url(service, path, query or {})
         for wait_s in (*ATTEMPTS, None):
             signed = self._signed(service, method, url, dict(headers or {}), body, content_type)
             try:
-                answer = await self._exchange(method, url, signed, body)
+                exchange = self._exchange(method, url, signed, body)
+                answer = await (asyncio.wait_for(exchange, HURRY_S) if self._is_hurried else exchange)
             except (OSError, asyncio.TimeoutError, self._client_error()) as problem:
-                if wait_s is None:
+                self._is_given_up = self._is_hurried
+                if wait_s is None or self._is_hurried:
                     raise StorageUnavailable(self._unreachable(service, problem)) from None
             else:
                 if answer.status < 400:
                     return answer
-                if wait_s is None or answer.status not in (408, 429, 500, 502, 503, 504):
+                if wait_s is None or self._is_hurried or answer.status not in (408, 429, 500, 502, 503, 504):
                     raise self._refusal(service, method, path, answer)
             await asyncio.sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")

@@ -104,6 +104,8 @@ class Receiver:
         except HubError as problem:
             self._outages.failed(self._service, problem)
             return 0
+        if got is None:
+            return 0
         self._outages.answered(self._service)
         return got
 
@@ -128,12 +130,12 @@ class Receiver:
         while self._due and self._due[0] <= self._clock.now():
             heapq.heappop(self._due)
 
-    async def _receive(self) -> int:
-        """Get one batch; the number of messages got."""
+    async def _receive(self) -> int | None:
+        """Get one batch; the number of messages got, or None if nobody was asked."""
         room = min(self._room(), self._batch_size)
         self._is_full = room <= 0
         if self._is_full or self._is_stopped:
-            return 0
+            return None
         received_at = self._clock.now()
         messages = await self._queues.get(self.queue, room, self._held.hide_s)
         if len(messages) < room:

@@ -46,9 +46,9 @@ class RpcEndpoint:
         self.base_url = f"http://{_LOOPBACK}:{port}{RPC_PATH}/"
 
     async def stop(self) -> None:
-        """Answer what is in flight, then close."""
+        """Cut short what is in flight: whoever asks is a worker that has ended."""
         self.base_url = None
-        await self._server.stop()
+        await self._server.stop(0)
 
 
 class _ProgramsOnly:
