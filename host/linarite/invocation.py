@@ -6,6 +6,7 @@ Source: azure-functions `meta.Datum`; azure-functions-host, GrpcMessageConversio
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ DatumKind = Literal[
     "int",
     "double",
     "http",
+    "http_stream",
     "collection_string",
     "collection_bytes",
     "collection_sint64",
@@ -45,9 +47,33 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+AsgiMessage = MutableMapping[str, Any]
+
+
+class HttpExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP request that a function reads, and answers, piece by piece: `receive` and `send` give and take ASGI messages.
+
+    Texts are as they came, a character a byte, but for `path` and `params`.
+    """
+
+    method: str
+    scheme: str
+    http_version: str
+    path: str
+    raw_path: str
+    query: str
+    headers: list[tuple[str, str]]
+    params: dict[str, str]
+    client: tuple[str, int] | None
+    server: tuple[str, int | None] | None
+    receive: Callable[[], Awaitable[AsgiMessage]]
+    send: Callable[[AsgiMessage], Awaitable[None]]
+
+
 class Datum(msgspec.Struct, frozen=True):
-    """A kind and its value: str for string and json (JSON *text*), bytes, int, float, HttpRequest or HttpResponse for http, lists for
-    collections, a dict with source, version, content_type and content (bytes) for model_binding_data, None for none."""
+    """A kind and its value: str for string and json (JSON *text*), bytes, int, float, HttpRequest or HttpResponse for http, HttpExchange
+    for http_stream, lists for collections, a dict with source, version, content_type and content (bytes) for model_binding_data, None for
+    none."""
 
     kind: DatumKind
     value: Any = None

@@ -139,7 +139,7 @@ class Invoker:
         Raises UserCodeFailed, WorkerDied, FunctionTimedOut, or what a binding raised.
         """
         request = _Request(function, inputs, trigger_metadata, reason, details, trace_parent, trace_state)
-        policy = (function.retry or self._retry) if is_retried else None
+        policy = (function.retry or self._retry) if is_retried and not function.is_streamed else None  # nobody has the request again
         if policy is None:
             return await self._attempt(request, None)
         return await self._with_retries(request, policy)

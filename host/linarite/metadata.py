@@ -80,6 +80,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     source: SourceLine | None = None
     retry: RetrySettings | None = None
     is_decorated: bool = True
+    is_streamed: bool = False
+    """Its HTTP request is read, and answered, piece by piece."""
 
     @cached_property
     def trigger(self) -> Binding:

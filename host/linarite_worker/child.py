@@ -101,6 +101,8 @@ def _receive(stream: IO[bytes], worker: Worker, loop: asyncio.AbstractEventLoop)
             match header["op"]:
                 case "invoke":
                     worker.invoke(header, body)
+                case "asgi":
+                    worker.exchange(header, body)
                 case "import":
                     loop.call_soon_threadsafe(_import_ahead, header["modules"])
                 case "load":

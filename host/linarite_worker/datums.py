@@ -55,7 +55,7 @@ def from_wire(wire: Wire, body: BodyReader) -> Datum:
         return Datum(body.take(size).decode() if value is None else value, kind)
     if kind == "http":
         return _http_request(value, body.take(size))
-    if kind == "none":
+    if kind in ("none", "http_stream"):  # the latter is not for a converter
         return Datum(None, None)
     if kind == "bytes":
         return Datum(body.take(size), kind)

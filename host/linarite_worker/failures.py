@@ -35,6 +35,14 @@ def stack_text(error: BaseException) -> str:
     return "".join(cause.format()) + f"\n{link}\n\n" + frames
 
 
+def from_app_on(error: BaseException, folder: str) -> BaseException:
+    """The error without the frames of a framework that called the app; where no frame is the app's, with all of them."""
+    trace = error.__traceback__
+    while trace is not None and not _is_of_app(trace.tb_frame.f_code.co_filename, folder):
+        trace = trace.tb_next
+    return error if trace is None else error.with_traceback(trace)
+
+
 def _prune(summary: traceback.TracebackException) -> None:
     """Take our frames, and the import system's, out of an exception and what it hangs on."""
     seen: set[int] = set()

@@ -16,6 +16,7 @@ from linarite_worker.datums import BodyReader, from_wire, to_wire
 from linarite_worker.failures import stack_text, type_name
 from linarite_worker.frames import Header, frame
 from linarite_worker.loader import LoadedFunction
+from linarite_worker.signatures import STREAMED
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Request:
 
 
 def arguments(request: Request) -> dict[str, Any]:
-    """Keyword arguments of the call. Raises what a converter raises."""
+    """Keyword arguments of the call, but for a request that is streamed. Raises what a converter raises."""
     function, header = request.function, request.header
     signature = function.signature
     body = BodyReader(request.body)
@@ -43,7 +44,7 @@ def arguments(request: Request) -> dict[str, Any]:
         metadata = {name: from_wire(wire, body) for name, wire in header.get("trigger_metadata", {}).items()}
     given: dict[str, Any] = {}
     for name, datum in datums.items():
-        if (converter := signature.inputs.get(name)) is not None:
+        if (converter := signature.inputs.get(name)) is not None and converter is not STREAMED:
             given[name] = decode(converter, datum, metadata if takes_metadata(converter) else {})
     for name in signature.outputs:
         given[name] = Out()
@@ -53,7 +54,7 @@ def arguments(request: Request) -> dict[str, Any]:
 
 
 def success(request: Request, given: dict[str, Any], value: Any) -> bytes:
-    """The frame of a result. Raises if the value cannot be encoded."""
+    """The frame of a result. Raises if the value cannot be encoded. Of a request that is streamed the response has gone its own way."""
     signature = request.function.signature
     if value is not None and signature.returns is None:
         raise RuntimeError(f"function {request.function.name!r} without a $return binding returned a non-None value")
@@ -63,7 +64,9 @@ def success(request: Request, given: dict[str, Any], value: Any) -> bytes:
         for name, (converter, pytype) in signature.outputs.items()
         if (out := given[name].get()) is not None
     }
-    returned = None if signature.returns is None else to_wire(encode(signature.returns, value, signature.return_type), body)
+    returned = (
+        None if signature.returns is None or signature.streamed else to_wire(encode(signature.returns, value, signature.return_type), body)
+    )
     return frame({"op": "result", "id": request.id, "value": returned, "outputs": outputs}, b"".join(body))
 
 

@@ -23,6 +23,7 @@ from linarite_worker import signatures
 from linarite_worker.converters import is_async
 from linarite_worker.failures import LoadError
 from linarite_worker.signatures import Signature
+from linarite_worker.web_extension import WebExtension, web_extension
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,22 @@ def app_object(script: str) -> Any:
     return _app_of(imported(Path(script).stem), script)
 
 
-def load(app: Any, folder: str, script: str) -> list[LoadedFunction]:
-    """The functions of a decorated app. Whatever is wrong with them is raised."""
+@dataclass(frozen=True)
+class LoadedApp:
+    """A decorated app's functions, and what its HTTP functions are called by, if that is an extension."""
+
+    functions: list[LoadedFunction]
+    web: WebExtension | None
+
+
+def load(app: Any, folder: str, script: str, *, is_shared: bool = False) -> LoadedApp:
+    """The functions of a decorated app. Whatever is wrong with them is raised. `is_shared`: other apps may be in this process."""
     try:
         functions = _functions_of(app)
     except ValueError as error:
         raise _located(error, app) from None
-    return [_loaded(function, folder, script) for function in functions]
+    web = web_extension([function.get_user_function() for function in functions], is_shared=is_shared)
+    return LoadedApp([_loaded(function, folder, script, web) for function in functions], web)
 
 
 def _functions_of(app: Any) -> list[Any]:
@@ -116,13 +126,13 @@ def _located(error: ValueError, app: Any) -> Exception:
     return error
 
 
-def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
+def _loaded(function: Any, folder: str, script: str, web: WebExtension | None) -> LoadedFunction:
     call = function.get_user_function()
     name = function.get_function_name()
     raw = [json.loads(text) for text in function.get_raw_bindings()]
     source = source_of(call)
     try:
-        signature = signatures.check(name, call, [signatures.declared(binding) for binding in raw], signatures.DECORATED)
+        signature = signatures.check(name, call, [signatures.declared(binding) for binding in raw], signatures.DECORATED, web)
     except LoadError as error:
         raise LoadError(str(error), source, error.type_name) from None
     facts = {
@@ -134,6 +144,7 @@ def _loaded(function: Any, folder: str, script: str) -> LoadedFunction:
         "directory": folder,
         "def_name": call.__name__,
         "source": None if source is None else {"file": source[0], "line": source[1]},
+        "is_streamed": bool(signature.streamed),
         "retry": function.get_settings_dict("retry_policy") or None,
     }
     return LoadedFunction(facts["id"], name, folder, call, is_async(call), signature, facts)

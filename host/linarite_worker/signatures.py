@@ -17,9 +17,12 @@ import azure.functions as func
 from linarite_worker.clients import ClientConverter, client_converter
 from linarite_worker.converters import Converter, GenericConverter, converter_of, has_implicit_output, takes_metadata
 from linarite_worker.failures import LoadError
+from linarite_worker.web_extension import WebExtension
 
 _TYPING_ALIAS = type(list[int]) if typing.TYPE_CHECKING else type(typing.List[int])  # noqa: UP006
 RETURN = "$return"
+STREAMED: Converter = object()
+"""Stands for the converter of an HTTP request that a web extension hands to the function as it comes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Signature:
     takes_metadata: bool = False
     returns: Converter | None = None
     return_type: Any = None
+
+    @property
+    def streamed(self) -> str:
+        """Name of the HTTP request that is read piece by piece, "" if there is none."""
+        return next((name for name, converter in self.inputs.items() if converter is STREAMED), "")
 
     @property
     def clients(self) -> set[str]:
@@ -70,14 +78,19 @@ FUNCTION_JSON = Wording(
 )
 
 
-def check(name: str, function: Callable[..., Any], bindings: Sequence[Declared], wording: Wording) -> Signature:
-    """The signature of a function, or LoadError with the sentence of the first rule it breaks."""
-    return _Check(name, function, bindings, wording).run()
+def check(
+    name: str, function: Callable[..., Any], bindings: Sequence[Declared], wording: Wording, web: WebExtension | None = None
+) -> Signature:
+    """The signature of a function, or LoadError with the sentence of the first rule it breaks. `web`: what HTTP functions are called by."""
+    return _Check(name, function, bindings, wording, web).run()
 
 
 class _Check:
-    def __init__(self, name: str, function: Callable[..., Any], bindings: Sequence[Declared], wording: Wording) -> None:
+    def __init__(
+        self, name: str, function: Callable[..., Any], bindings: Sequence[Declared], wording: Wording, web: WebExtension | None
+    ) -> None:
         self._name = name
+        self._web = web
         self._bindings = bindings
         self._wording = wording
         self._bound = {binding.name: binding for binding in bindings if binding.name != RETURN}
@@ -101,7 +114,7 @@ class _Check:
             inputs,
             outputs,
             wants_context,
-            any(takes_metadata(converter) for converter in inputs.values()),
+            any(takes_metadata(converter) for converter in inputs.values() if converter is not STREAMED),
             converter_of(returns.type) if returns else None,
             self._return_type(explicit) if explicit else None,
         )
@@ -142,7 +155,7 @@ class _Check:
     def _parameter(self, name: str, binding: Declared) -> tuple[Any, Converter]:
         """Type and converter of one parameter. Without annotation the binding's own converter decides."""
         if name not in self._annotations:
-            return None, converter_of(binding.type)
+            return None, self._converter(binding)
         annotation = self._annotations[name]
         if binding.direction == "in" and (client := client_converter(binding.type, annotation)):
             return annotation, client
@@ -160,8 +173,8 @@ class _Check:
                 f'binding {name} is declared to have the "in" direction in {self._wording.declared_in}, '
                 "but its annotation is azure.functions.Out in Python"
             )
-        converter: Converter = converter_of(binding.type)
-        if pytype in (str, bytes) and not has_implicit_output(binding.type):
+        converter: Converter = self._converter(binding)
+        if converter is not STREAMED and pytype in (str, bytes) and not has_implicit_output(binding.type):
             converter = GenericConverter
         self._converter_takes(converter, binding, pytype, is_out)
         return pytype, converter
@@ -172,8 +185,14 @@ class _Check:
             raise self._fail(f"binding {name} has invalid Out annotation {annotation!r}")
         return arguments[0]
 
+    def _converter(self, binding: Declared) -> Converter:
+        return STREAMED if self._web is not None and binding.type.lower() == "httptrigger" else converter_of(binding.type)
+
     def _converter_takes(self, converter: Converter, binding: Declared, pytype: Any, is_out: bool) -> None:
-        takes = converter.check_output_type_annotation(pytype) if is_out else converter.check_input_type_annotation(pytype)
+        if self._web is not None and converter is STREAMED:
+            takes = self._web.is_request(pytype)
+        else:
+            takes = converter.check_output_type_annotation(pytype) if is_out else converter.check_input_type_annotation(pytype)
         if takes:
             return
         shown = getattr(pytype, "__name__", repr(pytype))
@@ -194,7 +213,11 @@ class _Check:
             raise self._fail("return annotation should not be azure.functions.Out")
         if not isinstance(annotation, type):
             raise self._fail(f"has invalid non-type return annotation {annotation!r}")
-        if not converter_of(binding.type).check_output_type_annotation(annotation):
+        if self._web is not None and binding.type.lower() == "http":
+            takes = self._web.is_response(annotation)
+        else:
+            takes = converter_of(binding.type).check_output_type_annotation(annotation)
+        if not takes:
             raise self._fail(f'Python return annotation "{annotation.__name__}" does not match binding type "{binding.type}"')
         return annotation
 

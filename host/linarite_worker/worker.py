@@ -18,6 +18,7 @@ from typing import Any
 
 from linarite_worker import current, debugger, function_json, invocations, loader
 from linarite_worker.console import Console, level_of_stderr
+from linarite_worker.exchanges import Exchanges
 from linarite_worker.failures import LoadError, load_failure
 from linarite_worker.frames import Header, frame
 from linarite_worker.invocations import Request
@@ -57,6 +58,7 @@ class Worker:
         self._app = app
         self._context = context or current.app_context()
         self._functions: dict[str, LoadedFunction] = {}
+        self._exchanges: Exchanges | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._consoles: list[Console] = []
         self._logging: Forwarding | None = None
@@ -124,14 +126,15 @@ class Worker:
         try:
             if self._app is None:
                 self._app = loader.app_object(script)
-            functions = loader.load(self._app, self._folder, script)
+            found = loader.load(self._app, self._folder, script, is_shared=self._is_shared)
+            self._exchanges = Exchanges(found.web, self._send, self._pool) if found.web is not None else None
         except SystemExit as error:
             text = f"The app called sys.exit({error.code!r}) while it was being loaded."
             return {"failure": load_failure(error, self._folder) | {"message": text}}
         except Exception as error:
             return {"failure": load_failure(error, self._folder)}
-        self._functions = {function.id: function for function in functions}
-        return {"functions": [function.facts for function in functions]}
+        self._functions = {function.id: function for function in found.functions}
+        return {"functions": [function.facts for function in found.functions]}
 
     def _load_declared(self, declared: list[Header]) -> Header:
         failures = []
@@ -170,13 +173,18 @@ class Worker:
             return
         request = Request(header, body, function)
         context = current.context_of(request.id, self._context)
-        if function.is_async:
+        if function.is_async or function.signature.streamed:
             self._loop.call_soon_threadsafe(self._start_task, request, context=context)
             return
         try:
             self._pool.submit(context.run, self._run, request)
         except RuntimeError as error:  # no more threads
             self._send(invocations.failure(request.id, error))
+
+    def exchange(self, header: Header, body: bytes) -> None:
+        """The host's part of an HTTP request that is read and answered piece by piece. Any thread may call this."""
+        if self._exchanges is not None:
+            self._exchanges.received(header, body)
 
     def _run(self, request: Request) -> None:
         current.thread_local.invocation_id = request.id
@@ -194,7 +202,10 @@ class Worker:
 
     async def _run_async(self, request: Request) -> None:
         try:
-            self._finish(request, await invocations.run_async(request))
+            if self._exchanges is not None and request.function.signature.streamed:
+                self._finish(request, await self._exchanges.run(request))
+            else:
+                self._finish(request, await invocations.run_async(request))
         except asyncio.CancelledError as error:
             self._finish(request, invocations.failure(request.id, error))
         except BaseException as error:

@@ -51,7 +51,7 @@ def loaded() -> LoadedFunction:
     @app.blob_input(arg_name="text", path="c/other", connection="AzureWebJobsStorage")
     def f(b: Client, text: str) -> None: ...
 
-    [function] = load(app, "/app", "client_app.py")
+    [function] = load(app, "/app", "client_app.py").functions
     return function
 
 

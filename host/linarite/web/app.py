@@ -116,10 +116,10 @@ class Web:
             return preflight
         if start == _WEBHOOKS:
             return await self._answer_webhook(path, scope, receive, send)
-        return await self._answer_app(path, url_path, scope, receive)
+        return await self._answer_app(path, url_path, scope, receive, send)
 
-    async def _answer_app(self, path: str, url_path: str, scope: Scope, receive: Receive) -> Reply:
-        """The answer of the function whose route this is; else the homepage, or 404."""
+    async def _answer_app(self, path: str, url_path: str, scope: Scope, receive: Receive, send: Send) -> Reply | None:
+        """The answer of the function whose route this is; else the homepage, or 404. None if the function has sent it."""
         site, functions = self.site, self._functions
         found = site.routes.find(scope["method"], path)
         if found is None:
@@ -130,7 +130,7 @@ class Web:
             return refused
         if name in site.disabled and not self.doors.is_master(scope):
             return Reply(404)
-        return await functions.answer(target, values, scope, url_path, receive)
+        return await functions.answer(target, values, scope, url_path, receive, send)
 
     def _unavailable(self, path: str) -> Reply | None:
         """503 while the app is offline or in error; of the latter the homepage tells."""

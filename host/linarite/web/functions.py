@@ -9,12 +9,13 @@ import logging
 from dataclasses import dataclass
 
 from linarite.errors import LinariteError, UserCodeFailed
-from linarite.invocation import Datum, InvocationResult
+from linarite.invocation import Datum, HttpRequest, InvocationResult
 from linarite.metadata import Function
 from linarite.settings import AppSettings
 from linarite.web import requests, responses
+from linarite.web.pieces import Pieces, http_exchange
 from linarite.web.reply import Reply
-from linarite.web.requests import Receive, Scope
+from linarite.web.requests import Receive, Scope, Send
 from linarite.web.site import Invoker, Site
 from linarite.web.throttle import Throttle
 
@@ -56,8 +57,13 @@ class HttpFunctions:
         self.endpoints = {route.function.id: endpoint(route.function) for route in site.routes.routes}
         self._warned: set[str] = set()
 
-    async def answer(self, target: Endpoint, values: dict[str, str], scope: Scope, url_path: str, receive: Receive) -> Reply:
-        """Call a function for a request. `values` are the route's parameters, `url_path` is the path as URLs show it."""
+    async def answer(
+        self, target: Endpoint, values: dict[str, str], scope: Scope, url_path: str, receive: Receive, send: Send
+    ) -> Reply | None:
+        """Call a function for a request. `values` are the route's parameters, `url_path` is the path as URLs show it.
+
+        None if the function has answered by itself.
+        """
         if self._throttle.is_full:
             return Reply(429, [(b"x-function-scaleout", b"1")])
         async with self._throttle:
@@ -69,6 +75,8 @@ class HttpFunctions:
             if int(length) > self._max_body_bytes:
                 self._refuse(target.function, length)
                 return Reply(500, closes=True)
+            if target.function.is_streamed:
+                return await self._stream(target, requests.http_request(scope, url_path, headers, values, b""), scope, receive, send)
             if "transfer-encoding" in headers:
                 self._warn_of_chunks(target.function)
             body = await requests.read_body(receive) if length != "0" else b""
@@ -79,6 +87,20 @@ class HttpFunctions:
             except (UserCodeFailed, LinariteError):
                 return Reply(500)  # no detail, in any environment; the invoker has logged it
             return self._reply(target, result)
+
+    async def _stream(self, target: Endpoint, request: HttpRequest, scope: Scope, receive: Receive, send: Send) -> Reply | None:
+        """Let a function read the request and answer it piece by piece. `request` is what can be known of it before."""
+        pieces = Pieces(receive, send, self._max_body_bytes)
+        exchange = {target.request: Datum("http_stream", http_exchange(scope, request.params, pieces))}
+        metadata = requests.trigger_metadata(request, scope["query_string"]) if target.wants_binding_data else {}
+        try:
+            await self._invoker.invoke(target.function, exchange, metadata, reason=REASON)
+        except (UserCodeFailed, LinariteError):
+            return None if pieces.has_begun else Reply(500)
+        finally:
+            if pieces.is_too_long:
+                self._warn_of_length(target.function)
+        return None if pieces.has_begun else Reply(500)
 
     def _reply(self, target: Endpoint, result: InvocationResult) -> Reply:
         name = target.function.name
@@ -101,6 +123,14 @@ class HttpFunctions:
             "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT raises it.",
             _described(function),
             length,
+            self._max_body_bytes,
+        )
+
+    def _warn_of_length(self, function: Function) -> None:
+        log.warning(
+            "A request to %s sent more than %d bytes and was cut off, as on Azure. The setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT raises "
+            "the limit.",
+            _described(function),
             self._max_body_bytes,
         )
 

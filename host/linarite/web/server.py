@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ for _status in range(600, 1000):  # uvicorn knows lines up to 599, and fails at 
 
 _FLUSH_S, _FLUSHES = 0.01, 100
 """How often, and how many times, to look whether the last answers have left."""
+
+
+_log = logging.getLogger("uvicorn.error")
+_log.addFilter(lambda record: record.msg != "ASGI callable returned without completing response.")
+"""A function that breaks off its response has been logged with its reason; closing the connection is what is wanted."""
 
 
 class WebServer:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from linarite.errors import UserCodeFailed, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
+from linarite.workers.exchange import Exchange
 from linarite.workers.function_json import Declarations
 from linarite.workers.indexing import indexed_app
 from linarite.workers.interpreter_arguments import Debugger
@@ -23,6 +24,7 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._indexed: asyncio.Future[IndexedApp] = self._loop.create_future()
         self._in_flight: dict[str, asyncio.Future[InvocationResult]] = {}
+        self._exchanges: dict[str, Exchange] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._end: WorkerDied | None = None
@@ -46,8 +48,17 @@ class Conversation:
         waiting: asyncio.Future[InvocationResult] = self._loop.create_future()
         self._in_flight[invocation.id] = waiting
         self._idle.clear()
-        self._send(wire.invoke(invocation))
-        return await waiting
+        stream = next((datum.value for datum in invocation.inputs.values() if datum.kind == "http_stream"), None)
+        if stream is None:
+            self._send(wire.invoke(invocation))
+            return await waiting
+        exchange = self._exchanges[invocation.id] = Exchange(stream, self._send)
+        try:
+            self._send(wire.invoke(invocation))
+            return await waiting
+        finally:
+            del self._exchanges[invocation.id]
+            await exchange.close()
 
     def received(self, message: wire.Message, body: bytes) -> None:
         """A frame has come in."""
@@ -58,6 +69,12 @@ class Conversation:
                 self._answer(message.id, wire.result(message, body))
             case wire.Failed():
                 self._answer(message.id, UserCodeFailed(message.type_name, message.message, message.stack))
+            case wire.Asgi():
+                exchange = self._exchanges.get(message.id)
+                if exchange is not None:
+                    exchange.take(message, body)
+                else:
+                    self._send(wire.asgi(message, type="disconnect"))
             case wire.Ready():
                 self.is_ready = True
             case wire.Indexed():

@@ -107,6 +107,8 @@ class InProcessWorker:
         for header, body in frames.parse(frame):
             if header["op"] == "invoke":
                 self._worker.invoke(header, body)
+            elif header["op"] == "asgi":
+                self._worker.exchange(header, body)
             else:
                 app_loop.app_loop().call_soon_threadsafe(self._load, header)
 

@@ -51,6 +51,7 @@ def _function(found: wire.IndexedFunction) -> Function:
         def_name=found.def_name,
         source=found.source,
         retry=retry,
+        is_streamed=found.is_streamed,
     )
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from linarite.invocation import Datum, DatumKind, HttpRequest, HttpResponse, Invocation, InvocationResult
+from linarite.invocation import Datum, DatumKind, HttpExchange, HttpRequest, HttpResponse, Invocation, InvocationResult
 from linarite.metadata import Function, SourceLine
 from linarite.workers.interpreter_arguments import Debugger
 from linarite.workers.protocol import LoadFailure, LogLine
@@ -45,6 +45,7 @@ class IndexedFunction(msgspec.Struct, frozen=True, kw_only=True):
     def_name: str
     source: SourceLine | None
     retry: dict[str, Any] | None
+    is_streamed: bool
 
 
 class Indexed(msgspec.Struct, frozen=True, kw_only=True, tag="indexed", tag_field="op"):
@@ -78,7 +79,18 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", tag_field=
     stack: str
 
 
-Message = Ready | Indexed | Line | Result | Failed
+class Asgi(msgspec.Struct, frozen=True, kw_only=True, tag="asgi", tag_field="op"):
+    """A function wants the next piece of its HTTP request, or has the beginning or a piece of the response. Each is answered."""
+
+    id: str
+    number: int
+    type: Literal["receive", "start", "body"]
+    status: int = 200
+    headers: list[tuple[str, str]] = []
+    more: bool = False
+
+
+Message = Ready | Indexed | Line | Result | Failed | Asgi
 
 _decode_message = msgspec.json.Decoder(Message).decode
 
@@ -131,6 +143,12 @@ def invoke(invocation: Invocation) -> bytes:
     return _frame(header, body)
 
 
+def asgi(message: Asgi, **answer: Any) -> bytes:
+    """The answer to an ASGI message; `body` is its body."""
+    body = answer.pop("body", b"")
+    return _frame({"op": "asgi", "id": message.id, "number": message.number, **answer}, [body] if body else [])
+
+
 def _frame(header: dict[str, Any], body: list[bytes]) -> bytes:
     text = _encode(header)
     return b"".join((_LENGTHS.pack(len(text), sum(map(len, body))), text, *body))
@@ -148,6 +166,10 @@ def _to_wire(datum: Datum, body: list[bytes]) -> tuple[Any, ...]:
             assert isinstance(value, HttpRequest)
             body.append(value.body)
             return (kind, (value.method, value.url, value.headers, value.query, value.params), len(value.body))
+        case "http_stream":
+            assert isinstance(value, HttpExchange)
+            request = (value.method, value.scheme, value.http_version, value.path, value.raw_path, value.query, value.headers)
+            return (kind, (*request, value.params, value.client, value.server))
         case "bytes":
             body.append(value)
             return (kind, None, len(value))
