@@ -313,19 +313,16 @@ async def test_a_version_that_may_not_run_is_left_and_said_once(bench: Bench, ca
     assert caplog.text.count("Instance 'i' of 'chain' has version '9.0'") == 1
 
 
-async def test_messages_that_may_not_be_delivered_yet_are_not_asked_for_all_the_time(bench: Bench) -> None:
+async def test_messages_that_may_not_be_delivered_yet_are_handed_back_at_once(bench: Bench) -> None:
     first = await bench.decide(started("chain"))
     second = await bench.decide(following(first, ExecutionSuspended(timestamp=T0)))
     history = (*first.new_events, *second.new_events)
     me = OrchestrationInstance(instance_id="i", execution_id=first.execution_id)
     failed = TaskMessage(event=TaskFailed(task_scheduled_id=0, reason="r", timestamp=T0), target=me)
     bench.dispatcher._memories.clear()  # a host that has just started knows of no retries
-    bench.hub.orchestrations.put_nowait(OrchestrationWorkItem("i", history, (failed,), None))
-    await until(lambda: bench.clock.next_wake() is not None)
-    assert len(bench.hub.decisions) == 2
-    bench.clock.advance(1)
-    await bench.hub.next_change()
-    assert bench.hub.decisions[-1].unread == {0}
+    decision = await bench.decide(OrchestrationWorkItem("i", history, (failed,), None))
+    assert not decision.new_events
+    assert decision.unread == {0}
 
 
 async def test_changed_code_is_reported_with_the_historys_row(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

@@ -213,7 +213,9 @@ def test_rows_say_where_each_setting_comes_from(tmp_path: Path) -> None:
 
 
 def test_what_has_no_effect_here_is_said_once_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    content = {"extensionBundle": {"id": "x"}, "aggregator": {"batchSize": 1}, "extensions": {"queues": {"batchSize": 1, "other": 2}}}
+    extensions = {"queues": {"batchSize": 1, "other": 2}, "durableTask": {"maxConcurrentEntityFunctions": 3}}
+    content = {"extensionBundle": {"id": "x"}, "aggregator": {"batchSize": 1}, "extensions": extensions}
     with caplog.at_level(logging.INFO):
         read(tmp_path, content)
-    assert caplog.messages == ["host.json: without effect here: aggregator.batchSize, extensions.queues.other"]
+    idle = "aggregator.batchSize, extensions.queues.other, extensions.durableTask.maxConcurrentEntityFunctions"
+    assert caplog.messages == [f"host.json: without effect here: {idle}"]

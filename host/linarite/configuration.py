@@ -130,6 +130,7 @@ class Reader:
         found = {name: self._find(section, setting) for name, (setting, _) in table.items()}
         values = {name: table[name][1](node) for name, node in found.items() if node is not None}
         built = kind(**values, **parts)
+        self._read += [node for node in found.values() if node is not None]
         for name, (setting, _) in table.items():
             node = found[name]
             path = node.path if node else ".".join(filter(None, (section, setting.partition("|")[0])))
@@ -138,13 +139,13 @@ class Reader:
         return built
 
     def check(self, section: str, table: Mapping[str, Convert]) -> None:
-        """Read settings only to complain about them."""
+        """Look at settings that have no effect only to complain about them."""
         for setting, convert in table.items():
             if node := self._find(section, setting):
                 convert(node)
 
     def unread(self) -> list[str]:
-        """Paths of the leaves that nothing has asked for."""
+        """Paths of the leaves that nothing was built of."""
         paths: list[str] = []
 
         def walk(node: Node) -> None:
@@ -159,12 +160,12 @@ class Reader:
         return paths
 
     def _find(self, section: str, settings: str) -> Node | None:
+        """The first of these settings that is there."""
         for setting in settings.split("|"):
             node: Node | None = self._root
             for name in ".".join(filter(None, (section, setting))).split("."):
                 node = node.child(name) if node else None
             if node and (node.value is not None or node.children):
-                self._read.append(node)
                 return node
         return None
 

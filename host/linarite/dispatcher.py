@@ -22,7 +22,6 @@ from linarite.dialects.json_shim.requests import EncodedHistory, request
 from linarite.dialects.names import DurableFunctions
 from linarite.durable.actions import Answer
 from linarite.durable.checks import VersionRejected
-from linarite.durable.decision import Decision
 from linarite.durable.entities import Batch, BatchReply, take_entity_turn
 from linarite.durable.events import HistoryEvent, TaskScheduled
 from linarite.durable.messages import TaskMessage, is_entity
@@ -40,9 +39,6 @@ T = TypeVar("T")
 
 REMEMBERED = 256
 """Instances of which something is remembered between episodes."""
-
-PARKED_S = 1.0
-"""How long an instance is left alone whose messages may not be delivered yet."""
 
 HUB_PAUSE_S = 1.0
 """Pause after the hub could not be asked for work."""
@@ -81,8 +77,6 @@ class Dispatcher:
         self._loops: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._rejected: set[str] = set()
-        self.activities = 0
-        """Activities being run; unlike an instance that is worked on, one never waits for a time."""
 
     @property
     def in_flight(self) -> int:
@@ -132,8 +126,6 @@ class Dispatcher:
         memory = self._recall(item)
         try:
             outcome = await (self._decide_entity(item) if is_entity(item.instance_id) else self._decide(item, memory))
-            if _reads_nothing(item, outcome.decision):
-                await self._clock.sleep(PARKED_S)
         except asyncio.CancelledError:
             await self._abandon(item)
             raise
@@ -255,7 +247,6 @@ class Dispatcher:
     async def _activity(self, item: ActivityWorkItem) -> None:
         event = item.message.event
         assert isinstance(event, TaskScheduled)
-        self.activities += 1
         try:
             answer = await self._run(event, item.message.target.instance_id)
         except asyncio.CancelledError:
@@ -269,8 +260,6 @@ class Dispatcher:
             await self._abandon_activity(item)
         else:
             await self._answer(item, answer)
-        finally:
-            self.activities -= 1
 
     async def _run(self, event: TaskScheduled, instance_id: str) -> HistoryEvent:
         """Run an activity to its answer, whatever that is."""
@@ -305,11 +294,6 @@ class Dispatcher:
 
     def _now(self) -> Timestamp:
         return timestamp(self._clock.now())
-
-
-def _reads_nothing(item: OrchestrationWorkItem, decision: Decision) -> bool:
-    """Whether all messages wait on: the hub would hand them out again at once, for ever."""
-    return not decision.new_events and len(decision.unread) == len(item.messages)
 
 
 def _new_id() -> str:

@@ -227,7 +227,6 @@ _DURABLE: dict[str, tuple[str, Convert]] = {
     "hub_name": ("hubName", text),
     "max_concurrent_activities": ("maxConcurrentActivityFunctions", _positive("MaxConcurrentActivityFunctions")),
     "max_concurrent_orchestrators": ("maxConcurrentOrchestratorFunctions", _positive("MaxConcurrentOrchestratorFunctions")),
-    "max_concurrent_entities": ("maxConcurrentEntityFunctions", _positive("MaxConcurrentEntityFunctions")),
     "max_entity_batch": ("maxEntityOperationBatchSize", _positive("MaxEntityOperationBatchSize")),
     "max_actions": ("maxOrchestrationActions", _positive("MaxOrchestrationActions")),
     "overridable_states": ("overridableExistingInstanceStates", choice("AnyState", "NonRunningStates")),
@@ -263,6 +262,7 @@ _DURABLE: dict[str, tuple[str, Convert]] = {
 
 _DURABLE_CHECKS: dict[str, Convert] = {
     "extendedSessionsEnabled": _no_extended_sessions,
+    "maxConcurrentEntityFunctions": _positive("MaxConcurrentEntityFunctions"),  # nor upstream: on Azure Storage entities are orchestrations
     "storageProvider.controlQueueBufferThreshold": integer(1, 1000, "ControlQueueBufferThreshold must be between 1 and 1000."),
 }
 """Settings without an effect here that stop a start upstream when they are wrong."""

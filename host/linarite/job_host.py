@@ -174,7 +174,7 @@ class JobHost:
     def is_quiet(self) -> bool:
         """Nothing goes on but what waits: for a time, a message or a caller. Of hubs in a storage account nothing is known."""
         dispatcher, hubs = self._work.dispatcher, self._embedded_hubs
-        is_running = bool(self.invoker.in_flight) or (dispatcher is not None and dispatcher.activities > 0)
+        is_running = bool(self.invoker.in_flight) or (dispatcher is not None and dispatcher.in_flight > 0)
         return self._loading.done() and not is_running and not any(hub.is_writing for hub in hubs)
 
     @property

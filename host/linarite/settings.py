@@ -53,7 +53,6 @@ class DurableSettings:
     partition_count: int = 4
     max_concurrent_activities: int = 10 * CPUS
     max_concurrent_orchestrators: int = 10 * CPUS
-    max_concurrent_entities: int = 10 * CPUS
     max_entity_batch: int = 5000
     max_actions: int = 100_000
     overridable_states: Literal["AnyState", "NonRunningStates"] = "NonRunningStates"
