@@ -52,7 +52,8 @@ class NothingToServe(AppError):
 
 
 class Host:
-    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown.
+    """One app, served. `environment` is what the app's settings are laid over; `on_site` is told of each generation that is shown,
+    `on_settings` of each reading of the settings, before anything is done by them.
 
     `make_worker` makes what reaches user code, where the options are not to choose it.
     """
@@ -64,12 +65,14 @@ class Host:
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
         on_site: Callable[[Host], None] | None = None,
+        on_settings: Callable[[Configuration], None] | None = None,
         make_worker: MakeWorker | None = None,
     ) -> None:
         self.options = options
         self._clock = clock or SystemClock()
         self._environment = os.environ if environment is None else environment
         self._on_site = on_site or (lambda _: None)
+        self._on_settings = on_settings or (lambda _: None)
         self._make_worker = make_worker
         self.started_at = self._clock.now()
         self.base_url = "" if options.listens else "http://localhost"
@@ -305,6 +308,7 @@ class Host:
             self._configuration = read_settings(self.options.folder, self._environment)
         except AppError as error:
             return error
+        self._on_settings(self._configuration)
         return None
 
     def _show_broken(self, error: AppError | OperatorError) -> None:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 LOCAL_SETTINGS = "local.settings.json"
 DOT_ENV = ".env"
 RUNTIME = "FUNCTIONS_WORKER_RUNTIME"
+USER_LEVEL = "FUNCTIONS_USER_LOG_LEVEL"
+"""Setting that `--user-log-level` overrides."""
 KIND = "AZURE_FUNCTIONS_ENVIRONMENT"
 
 
@@ -212,6 +214,6 @@ def worker_environment(settings: AppSettings, folder: Path, host_name: str, user
         "FUNCTIONS_CORETOOLS_ENVIRONMENT": "true",
         "PYTHON_ENABLE_DEBUG_LOGGING": "1",
     }
-    if user_log_level is not None:
-        extra["AzureFunctionsJobHost__logging__logLevel__Function"] = user_log_level
+    if level := user_log_level or settings.get(USER_LEVEL):
+        extra["AzureFunctionsJobHost__logging__logLevel__Function"] = level
     return {**values, **{name: value for name, value in extra.items() if not values.get(name)}}

@@ -1,13 +1,14 @@
 """The terminal: which log lines are shown, and how.
 
 Lines have Core Tools' form, `[2026-01-31T12:00:00.123Z] message`, every line of a text with its own stamp, coloured only on a
-terminal. A logger's name is its category; the rules of what is shown by default are Core Tools' too.
+terminal; or each is a JSON object. A logger's name is its category; the rules of what is shown by default are Core Tools' too.
 Source: azure-functions-core-tools, ColoredConsoleLogger, LoggingFilterHelper; functions-host section 9.5.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import sys
@@ -16,16 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-LEVELS = {
-    "trace": 5,
-    "debug": logging.DEBUG,
-    "information": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-    "none": logging.CRITICAL + 10,
-}
-"""The Functions runtime's levels, by lower-case name."""
+from linarite.cli.levels import LEVELS, level_name
 
 ALWAYS_SHOWN = (
     *("Worker process started and initialized.", "Host lock lease acquired by instance ID"),
@@ -41,23 +33,27 @@ _GREY, _PLAIN = "\x1b[90m", "\x1b[0m"
 class LevelFilter(logging.Filter):
     """Shows a record if its level reaches what its category asks for.
 
-    Functions' own categories follow the user level; the runtime's and this package's the system level. `levels` are host.json's
-    `logging.logLevel`: the longest prefix of a category wins, and `default` sets both unless the user level was given.
+    Functions' own categories follow the user level; the runtime's and this package's the system level.
     """
 
-    def __init__(self, *, user_level: str | None = None, verbose: bool = False, levels: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
         super().__init__()
-        self._given_user = user_level
         self._verbose = verbose
-        self.configure(levels or {})
+        self.configure({})
 
-    def configure(self, levels: Mapping[str, str]) -> None:
-        """Take over the levels of a (changed) host.json."""
-        default = levels.get("default")
-        self._user = LEVELS.get((self._given_user or default or "information").lower(), logging.INFO)
-        self._system = logging.INFO if self._verbose else LEVELS.get((default or "warning").lower(), logging.WARNING)
-        rules = ((name, LEVELS[level.lower()]) for name, level in levels.items() if name != "default" and level.lower() in LEVELS)
-        self._rules = sorted(rules, key=lambda rule: -len(rule[0]))
+    def configure(self, levels: Mapping[str, str], user_level: int | None = None) -> None:
+        """Take over the levels of (changed) settings.
+
+        `levels` are host.json's `logging.logLevel`, names in any case: the longest prefix of a category wins, and `default` sets both
+        levels unless the user's is given. Asked to be verbose, the system shows information at least.
+        """
+        by_name = {name.lower(): LEVELS[level] for name, level in levels.items()}
+        default = by_name.pop("default", None)
+        self._user = next((level for level in (user_level, default) if level is not None), logging.INFO)
+        self._system = default if default is not None else logging.WARNING
+        if self._verbose:
+            self._system = min(self._system, logging.INFO)
+        self._rules = sorted(by_name.items(), key=lambda rule: -len(rule[0]))
         self._known: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -68,7 +64,7 @@ class LevelFilter(logging.Filter):
 
     def _level_of(self, category: str) -> int:
         for prefix, level in self._rules:
-            if category.startswith(prefix):
+            if category.lower().startswith(prefix):
                 return level
         if category == "Host.Function.Console" or _is_function(category):
             return self._user
@@ -90,9 +86,12 @@ class ConsoleHandler(logging.Handler):
     def __init__(self, stream: TextIO | None = None, *, as_json: bool = False) -> None:
         super().__init__()
         self._stream = stream or sys.stdout
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(errors="backslashreplace")  # rather than to lose a line that the terminal cannot show
         self._coloured = not as_json and self._stream.isatty()
         self._as_json = as_json
         self._waiting: list[str] = []
+        self._writing = threading.Lock()
         self._thread = 0
         self.loop: asyncio.AbstractEventLoop | None = None
 
@@ -111,8 +110,10 @@ class ConsoleHandler(logging.Handler):
         except Exception:
             self.handleError(record)
             return
-        self._waiting.append(text)
-        if len(self._waiting) == 1:
+        with self._writing:
+            self._waiting.append(text)
+            is_first = len(self._waiting) == 1
+        if is_first:
             if self._thread == threading.get_ident() and self.loop is not None:
                 self.loop.call_soon(self.flush)
             elif self.loop is not None and self.loop.is_running():
@@ -121,14 +122,8 @@ class ConsoleHandler(logging.Handler):
                 self.flush()
 
     def _lines(self, record: logging.LogRecord) -> str:
-        seconds, fraction = divmod(record.created, 1)
-        stamp = f"[{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(fraction * 1000):03}Z] "
-        body = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            body += (
-                f"\n{logging.Formatter().formatException(record.exc_info)}" if self.level <= logging.DEBUG else f" ({record.exc_info[1]})"
-            )
-        lines = body.splitlines() or [""]
+        stamp = f"[{_stamp(record)}] "
+        lines = [line.rstrip("\r") for line in _text(record).removesuffix("\n").split("\n")]
         if not self._coloured:
             return "".join(f"{stamp}{line}\n" for line in lines)
         colour = next(code for level, code in _COLOURS if record.levelno >= level)
@@ -136,30 +131,39 @@ class ConsoleHandler(logging.Handler):
 
     def _json_line(self, record: logging.LogRecord) -> str:
         line = {
-            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z",
+            "timestamp": _stamp(record),
             "level": level_name(record.levelno),
             "category": record.name,
-            "message": record.getMessage(),
+            "message": _text(record),
         }
         if invocation_id := getattr(record, "invocation_id", ""):
             line["invocationId"] = invocation_id
-        return json.dumps(line, ensure_ascii=False) + "\n"
+        return json.dumps(line) + "\n"
 
     def flush(self) -> None:
         """Write what is waiting. A terminal that has gone away is no reason to stop."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        try:
-            self._stream.write("".join(waiting))
-            self._stream.flush()
-        except (OSError, ValueError):
-            pass
+        with self._writing:
+            waiting, self._waiting = self._waiting, []
+            if not waiting:
+                return
+            try:
+                self._stream.write("".join(waiting))
+                self._stream.flush()
+            except (OSError, ValueError):
+                pass
 
 
-def level_name(level: int) -> str:
-    """The Functions runtime's name of a logging level, e.g. `Information`."""
-    return next((name.title() for name, value in reversed(LEVELS.items()) if level >= value and name != "none"), "Trace")
+def _stamp(record: logging.LogRecord) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03}Z"
+
+
+def _text(record: logging.LogRecord) -> str:
+    """The message; an exception of ours with its traceback."""
+    text = record.getMessage()
+    return f"{text}\n{_traceback(record.exc_info)}" if record.exc_info and record.exc_info[1] is not None else text
+
+
+_traceback = logging.Formatter().formatException
 
 
 def install(handler: ConsoleHandler, levels: LevelFilter) -> None:
@@ -167,7 +171,7 @@ def install(handler: ConsoleHandler, levels: LevelFilter) -> None:
     handler.addFilter(levels)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(LEVELS["trace"])
+    root.setLevel(LEVELS["Trace"])
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(True)
     logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False  # asked for by no line, and paid for by each

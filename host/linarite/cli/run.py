@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -17,9 +18,13 @@ import click
 
 from linarite import __version__
 from linarite.cli.console import ConsoleHandler, LevelFilter, install
+from linarite.cli.levels import LEVELS, level_of
 from linarite.cli.listing import listing
 from linarite.host import Host
 from linarite.options import HostOptions
+from linarite.settings_files import USER_LEVEL, Configuration
+
+log = logging.getLogger(__name__)
 
 GRACE_S = 10.0
 """How long what is in flight may take when the host is told to stop."""
@@ -61,7 +66,7 @@ class _Session:
         self._verbose = verbose
         self._as_json = as_json
         self._console = ConsoleHandler(as_json=as_json)
-        self._levels = LevelFilter(user_level=options.user_log_level, verbose=verbose)
+        self._levels = LevelFilter(verbose=verbose)
         self._told = asyncio.Event()
         self._told_twice = asyncio.Event()
         self._is_listed = False
@@ -70,7 +75,7 @@ class _Session:
     async def serve(self) -> None:
         install(self._console, self._levels)
         self._console.attach(asyncio.get_running_loop())
-        host = Host(self._options, on_site=self._shown)
+        host = Host(self._options, on_site=self._shown, on_settings=self._configure)
         try:
             with self._signals():
                 starting = asyncio.ensure_future(host.start())
@@ -133,9 +138,16 @@ class _Session:
 
     # what is said
 
+    def _configure(self, configuration: Configuration) -> None:
+        """From now on log what the settings ask for."""
+        name = self._options.user_log_level or configuration.app.get(USER_LEVEL, "")
+        level = level_of(name)
+        if name and level is None:
+            log.warning("%s is %r, which is no level: %s. It is left alone.", USER_LEVEL, name, ", ".join(LEVELS))
+        self._levels.configure(configuration.host.logging.levels, level)
+
     def _shown(self, host: Host) -> None:
         """A generation is served; after the first, say in what it differs from the one before."""
-        self._levels.configure(host.settings.logging.levels)
         before, self._names = self._names, {function.name for function in host.site.functions}
         if self._is_listed and not host.site.errors:
             self._say(_reloaded(before, self._names), None)
@@ -143,8 +155,6 @@ class _Session:
     def _list(self, host: Host) -> None:
         """The banner and the listing, once."""
         self._is_listed = True
-        if self._as_json:
-            return
         for line in [*_banner(host), *self._listing(host)]:
             self._say(line, "yellow" if line.endswith("is disabled.") else None)
         if not self._verbose:
@@ -159,9 +169,13 @@ class _Session:
         return listing(loaded, base_url=host.base_url, route_prefix=prefix, disabled=site.disabled, next_times=times)
 
     def _say(self, line: str, colour: str | None) -> None:
-        self._console.flush()
+        """Print a line that is no log line; where all lines are JSON it is one like the others."""
         if not self._as_json:
+            self._console.flush()
             click.secho(line, fg=colour)
+        elif text := line.strip():
+            level = logging.WARNING if colour == "yellow" else logging.INFO
+            self._console.emit(logging.makeLogRecord({"name": log.name, "levelno": level, "msg": text}))
 
 
 def _reloaded(before: set[str], now: set[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from linarite.cli.levels import LEVELS
 from linarite.errors import OperatorError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -73,7 +74,11 @@ def _options(command: F) -> F:
         click.option("--use-https", "--useHttps", is_flag=True, help="Serve HTTPS with a generated certificate."),
         click.option("--cors", help="Allowed origins, separated by commas, or *."),
         click.option("--cors-credentials", is_flag=True, help="Allow credentials with CORS."),
-        click.option("--user-log-level", metavar="LEVEL", help="Lowest level of functions' lines.  [default: Information]"),
+        click.option(
+            "--user-log-level",
+            type=click.Choice(list(LEVELS), case_sensitive=False),
+            help="Lowest level of functions' lines.  [default: Information]",
+        ),
         click.option("--verbose", is_flag=True, help="Show the host's own lines too."),
         click.option("--json", "--enable-json-output", "as_json", is_flag=True, help="One JSON object a log line."),
         click.option("--language-worker", hidden=True),
