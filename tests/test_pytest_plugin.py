@@ -38,6 +38,41 @@ def test_it(linarite_app):
 """
 
 
+MARKED = """
+import os
+from datetime import datetime, timezone
+
+import azure.functions as func
+import pytest
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.route(route="settings")
+def settings(req: func.HttpRequest) -> str:
+    return " ".join(os.environ[name] for name in ("A", "B", "C"))
+
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+pytestmark = pytest.mark.linarite_app(app, settings={"A": "module", "B": "module", "C": "module"}, now=START)
+
+
+@pytest.mark.linarite_app(settings={"B": "class", "C": "class"}, folder="app")
+class TestTogether:
+    @pytest.mark.linarite_app(settings={"C": "test"})
+    def test_they_add_up(self, linarite_http, linarite_time, linarite_durable, run_until_idle):
+        assert linarite_http.get("/v1/settings").text == "module class test"
+        run_until_idle()
+        assert linarite_time.now() == START
+
+
+@pytest.mark.linarite_app(real_time=True)
+def test_time_may_pass_by_itself(linarite_app):
+    assert abs(linarite_app.time.now() - datetime.now(timezone.utc)).total_seconds() < 60
+    assert linarite_app.http.get("/api/settings").text == "module module module"
+"""
+
+
 def app_in(folder: Path, place: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "host.json").write_text('{"version": "2.0"}', "utf-8")
@@ -98,3 +133,12 @@ def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["import linarite.pytest_plugin, sys; print('linarite.host' in sys.modules)"])
 def test_the_plugin_imports_no_host_before_a_test_asks_for_one(command: str) -> None:
     assert subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_marks_of_a_module_a_class_and_a_test_come_together(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "host.json").write_text('{"version": "2.0", "extensions": {"http": {"routePrefix": "v1"}}}', "utf-8")
+    (tmp_path / "test_marks.py").write_text(MARKED, "utf-8")
+    code, said = outcome(tmp_path)
+    assert code == 0, said

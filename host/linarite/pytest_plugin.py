@@ -92,6 +92,8 @@ def _wanted(request: pytest.FixtureRequest) -> tuple[object, dict[str, Any]]:
         app = _folder(request)
     elif isinstance(app, (str, Path)):
         app = request.config.rootpath / app
+    if "folder" in choices:
+        choices["folder"] = request.config.rootpath / choices["folder"]
     clock = _clock(choices)
     return app, {**choices, "settings": settings, "clock": clock}
 

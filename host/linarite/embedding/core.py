@@ -1,4 +1,4 @@
-"""A host inside a Python program: what it does on its own loop. other threads and loops reach it by `hosts`."""
+"""A host inside a Python program: what it does on its own loop. Other threads and loops reach it by `hosts`."""
 
 from __future__ import annotations
 

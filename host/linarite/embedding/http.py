@@ -11,12 +11,17 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 
+from linarite.errors import LinariteError
+
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 T = TypeVar("T")
 Query = Union[Mapping[str, Any], Iterable[tuple[str, Any]]]  # noqa: UP007  evaluated
+
+_SAFE_IN_PATHS = "/:@!$&'()*+,;=~%-._"
+_SAFE_IN_QUERIES = _SAFE_IN_PATHS + "?"
 
 
 class Until(Protocol):
@@ -25,11 +30,7 @@ class Until(Protocol):
     async def __call__(self, work: Coroutine[Any, Any, T]) -> T: ...
 
 
-_SAFE_IN_PATHS = "/:@!$&'()*+,;=~%-._"
-_SAFE_IN_QUERIES = _SAFE_IN_PATHS + "?"
-
-
-class RequestFailed(Exception):
+class RequestFailed(LinariteError):
     """An answer has a status of 400 or more, and `raise_for_status` was called."""
 
 
