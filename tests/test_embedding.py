@@ -503,10 +503,12 @@ def test_the_process_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return dict(os.environ), type(os.environ), os.getcwd(), list(sys.path), root.level, list(root.handlers), sys.stdout, __import__
 
     before = process()
+    path, entries = sys.path, list(sys.path)
     with EmbeddedHost(a, settings={"WHO": "A"}) as one, EmbeddedHost(b, settings={"WHO": "B"}) as other:
         assert (one.http.get("/api/who").status_code, other.http.get("/api/who").status_code) == (200, 200)
         assert (os.environ["WHO"], os.environ.get("FUNCTIONS_WORKER_RUNTIME"), os.getcwd()) == ("nobody", None, before[2])
     assert process() == before
+    assert path == entries  # a thread that looks along it misses nothing
 
 
 def test_the_processs_variables_are_seen_as_they_are_now_unless_a_setting_is_over_them(

@@ -109,18 +109,19 @@ class Worker:
             middleware.lifespan_receive_queue = middleware.lifespan_startup_event = middleware.lifespan_shutdown_event = None
 
     def load(self, header: Header) -> None:
-        """Load what the host asks for and tell it what came of it. Runs in the running loop, as app code may expect.
+        """Load what the host asks for and tell it what came of it. Runs in the running loop, as app code may expect."""
+        self._send(self.loaded(header))
 
-        Either the functions that function.json files declare, or else what the app's script decorates.
-        """
-        self._context.copy().run(self._load, header)
+    def loaded(self, header: Header) -> bytes:
+        """The frame that tells what came of loading: the functions that function.json files declare, or what the app's script decorates."""
+        return self._context.copy().run(self._load, header)
 
-    def _load(self, header: Header) -> None:
+    def _load(self, header: Header) -> bytes:
         if (debugger_ := header.get("debugger")) is not None:
             debugger.meet(debugger_["address"], debugger_["waits"], self._say)
         declared = header["functions"]
         found = self._index(header["script"]) if declared is None else self._load_declared(declared)
-        self._send(frame({"op": "indexed", "python_version": platform.python_version(), "sdk_versions": sdk_versions(), **found}))
+        return frame({"op": "indexed", "python_version": platform.python_version(), "sdk_versions": sdk_versions(), **found})
 
     def _index(self, script: str) -> Header:
         try:

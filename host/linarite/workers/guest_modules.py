@@ -45,7 +45,7 @@ class GuestModules:
         """Let the app's modules be found."""
         with _table:
             _guests.append(self)
-            sys.path[:0] = self._path
+            self._onto_the_path()
             _hook()
 
     def leave(self) -> None:
@@ -74,13 +74,16 @@ class GuestModules:
     def in_place(self) -> Iterator[None]:
         """The app's modules stand where others have their names; whatever is imported meanwhile is the app's."""
         with _table:
-            sys.path[:0] = self._path
+            is_first = sys.path[: len(self._path)] == self._path
+            if not is_first:
+                self._onto_the_path()
             others = self.take_others()
             sys.modules.update(self._private)
             try:
                 yield
             finally:
-                self._off_the_path()
+                if not is_first:
+                    self._off_the_path()
                 self._set_aside(others)
 
     def has(self, code: Mapping[str, object]) -> bool:
@@ -127,10 +130,16 @@ class GuestModules:
         if any(_version(place) != _versions[place] for place in places):
             _remove(own)
 
+    def _onto_the_path(self) -> None:
+        """Come first. The path is another list then: a thread that is looking for a module goes on with the one before."""
+        sys.path = [*self._path, *sys.path]
+
     def _off_the_path(self) -> None:
+        path = list(sys.path)
         for entry in self._path:
             with contextlib.suppress(ValueError):  # the app may have taken it off itself
-                sys.path.remove(entry)
+                path.remove(entry)
+        sys.path = path
 
 
 def _is_package(folder: Path) -> bool:

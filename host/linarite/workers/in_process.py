@@ -115,7 +115,8 @@ class InProcessWorker:
     def _load(self, header: frames.Header) -> None:
         assert self._worker is not None
         with self._world.importing():
-            self._worker.load(header)
+            indexed = self._worker.loaded(header)
+        self._from_worker(indexed)
 
     def _from_worker(self, frame: bytes) -> None:
         with contextlib.suppress(RuntimeError):  # the host's loop is closed: a thread of the app has outlived it
