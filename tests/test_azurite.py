@@ -25,4 +25,4 @@ async def test_a_start_that_is_called_off_leaves_no_process_behind(azurite: Port
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    await asyncio.wait_for(gone(process), 10)
+    await asyncio.wait_for(gone(process), 60)

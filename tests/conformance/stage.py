@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from linarite.clock import Clock, ManualClock, SystemClock, within
@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 PATIENCE_S = 120
 """After so long in real time a wait is a failure."""
+
+AHEAD = timedelta(seconds=5)
+"""So far ahead is due what a test has to be ready for before: the clock may be a busy machine's."""
 
 
 class Stage:

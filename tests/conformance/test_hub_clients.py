@@ -27,7 +27,7 @@ from tests.conformance.episodes import (
     start,
     suspended,
 )
-from tests.conformance.stage import Stage
+from tests.conformance.stage import AHEAD, Stage
 
 LONG_AGO = datetime(2024, 2, 29, 12, 0, 0, 123456, timezone.utc)
 
@@ -87,7 +87,7 @@ async def test_an_instance_that_may_not_be_replaced_is_left_alone_and_its_status
 
 
 async def test_a_start_that_was_replaced_before_it_was_read_never_runs(stage: Stage) -> None:
-    due = stage.now() + timedelta(seconds=2)
+    due = stage.now() + AHEAD
     await stage.hub.create(start("order-7", stage.now(), "e1", at=timestamp(due)), ANY_STATUS)
     await stage.hub.create(start("order-7", stage.now() + timedelta(seconds=1), "e2", at=timestamp(due)), ANY_STATUS)
     item = await stage.item()
@@ -237,7 +237,7 @@ async def test_a_purged_id_can_be_used_again_from_the_beginning(stage: Stage) ->
 
 
 async def test_a_start_that_was_purged_before_it_was_due_never_runs(stage: Stage) -> None:
-    due = stage.now() + timedelta(seconds=2)
+    due = stage.now() + AHEAD
     await stage.hub.create(start("order-7", stage.now(), at=timestamp(due)), ANY_STATUS)
     assert await stage.hub.purge("order-7")
     await stage.hub.create(start("later", stage.now(), at=timestamp(due + timedelta(seconds=1))), ANY_STATUS)

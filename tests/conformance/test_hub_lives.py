@@ -13,7 +13,7 @@ from linarite.taskhub.protocol import InstanceQuery
 from linarite.timestamps import timestamp
 from tests.conformance.chains import LENGTH, Crew
 from tests.conformance.episodes import ANY_STATUS, answer, call, episode, kinds, names, raised, start, timer
-from tests.conformance.stage import Stage
+from tests.conformance.stage import AHEAD, Stage
 
 CHAINS = 6
 SEEDS = range(3)
@@ -90,7 +90,7 @@ async def test_who_lost_the_lock_can_no_longer_commit(lasting: Stage) -> None:
 
 async def test_everything_outlives_its_host(lasting: Stage) -> None:
     item = await lasting.begin("order-7")
-    due = lasting.now() + timedelta(seconds=2)
+    due = lasting.now() + AHEAD
     asked = (call(item, 0, "pack", lasting.now(), '"🦄"'), timer(item, 1, due, lasting.now()))
     await lasting.hub.commit(item, episode(item, lasting.now(), *asked, custom_status='"half way"'))
     await lasting.hub.send(raised("order-7", "first", lasting.now()))

@@ -30,7 +30,7 @@ from tests.conformance.episodes import (
     terminated,
     timer,
 )
-from tests.conformance.stage import Stage
+from tests.conformance.stage import AHEAD, Stage
 
 
 async def running(stage: Stage, instance_id: str = "order-7") -> OrchestrationWorkItem:
@@ -163,7 +163,7 @@ async def test_a_message_to_nobody_comes_with_no_history_and_is_gone_once_consum
 
 
 async def test_an_instance_terminated_before_it_began_keeps_its_row_and_never_begins(stage: Stage) -> None:
-    due = stage.now() + timedelta(seconds=2)
+    due = stage.now() + AHEAD
     await stage.hub.create(start("order-7", stage.now(), at=timestamp(due)), ANY_STATUS)
     await stage.hub.send(terminated("order-7", "changed my mind", stage.now()))
     item = await stage.item()
@@ -192,7 +192,7 @@ async def test_a_row_that_is_not_there_is_not_made_by_a_change_of_it(stage: Stag
 
 async def test_a_timer_comes_when_it_is_due_and_not_before(stage: Stage) -> None:
     item = await stage.begin("order-7")
-    due = stage.now() + timedelta(seconds=1.5)
+    due = stage.now() + AHEAD
     await stage.hub.commit(item, episode(item, stage.now(), timer(item, 0, due, stage.now())))
     await stage.expect_nothing_else()
     item = await stage.item()
@@ -202,9 +202,9 @@ async def test_a_timer_comes_when_it_is_due_and_not_before(stage: Stage) -> None
 
 async def test_timers_come_in_the_order_in_which_they_are_due(stage: Stage) -> None:
     now = stage.now()
-    for instance_id, wait_s in (("third", 6), ("first", 2), ("second", 4)):
+    for instance_id, wait_s in (("third", 6), ("first", 0), ("second", 3)):
         item = await stage.begin(instance_id)
-        await stage.hub.commit(item, episode(item, now, timer(item, 0, now + timedelta(seconds=wait_s), now)))
+        await stage.hub.commit(item, episode(item, now, timer(item, 0, now + AHEAD + timedelta(seconds=wait_s), now)))
     assert [(await stage.item()).instance_id for _ in range(3)] == ["first", "second", "third"]
 
 
@@ -215,7 +215,7 @@ async def test_what_was_due_long_ago_comes_at_once(stage: Stage) -> None:
 
 
 async def test_a_scheduled_start_waits_as_a_pending_row(stage: Stage) -> None:
-    due = stage.now() + timedelta(seconds=1.5)
+    due = stage.now() + AHEAD
     await stage.hub.create(start("order-7", stage.now(), at=timestamp(due)), ANY_STATUS)
     instance = await stage.hub.instance("order-7")
     assert instance is not None
@@ -226,7 +226,7 @@ async def test_a_scheduled_start_waits_as_a_pending_row(stage: Stage) -> None:
 
 
 async def test_a_delayed_signal_to_an_entity_waits(stage: Stage) -> None:
-    due = stage.now() + timedelta(seconds=1.5)
+    due = stage.now() + AHEAD
     await stage.hub.send(raised("@counter@a", f"op@{timestamp(due)}", stage.now(), '{"op":"add"}'))
     await stage.expect_nothing_else()
     assert (await stage.item()).instance_id == "@counter@a"

@@ -157,7 +157,7 @@ class Player:
                     return
                 await asyncio.sleep(0.02)
 
-        await asyncio.wait_for(poll(), 20)
+        await asyncio.wait_for(poll(), 60)
         await self.idle()
 
     async def until_history(self, instance_id: str, holds: Callable[[Sequence[HistoryEvent]], bool]) -> None:
@@ -167,7 +167,7 @@ class Player:
             while not holds(await self.hub.history(instance_id)):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
-        await asyncio.wait_for(poll(), 20)
+        await asyncio.wait_for(poll(), 60)
         await self.idle()
 
     async def idle(self) -> None:
@@ -177,7 +177,7 @@ class Player:
             while len(self.hub._control_held) or len(self.hub._work_held):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
-        await asyncio.wait_for(poll(), 20)
+        await asyncio.wait_for(poll(), 60)
 
     def answer_again(self, instance_id: str, task_id: int) -> None:
         """Leave out the first recorded answer to a task: it has been given already."""
