@@ -93,6 +93,7 @@ class ContainerScan:
         except StorageUnavailable as problem:
             self._outages.failed(service, problem)
         except StorageRefused as refused:
+            self._outages.answered(service)
             if not refused.is_missing:  # no such container yet
                 self._outages.failed(self._place, refused)
         else:

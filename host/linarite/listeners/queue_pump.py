@@ -131,6 +131,7 @@ class QueuePump:
             self._outages.failed(service, problem)
             return []
         except StorageRefused as refused:
+            self._outages.answered(service)
             if not (refused.is_missing or refused.is_conflict):  # no such queue yet, or one that is being deleted
                 self._outages.failed(self._place, refused)
             return []
