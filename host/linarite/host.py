@@ -92,24 +92,30 @@ class Host:
         local = self._configuration.local if self._configuration else LocalHttpSettings()
         bound = self._bind(local) if self.options.listens else None
         try:
-            job = self._spawn_job() if problem is None else None
-            front = await self._open_front(local)
-            if job is not None:
-                await self._bring_up(job)
-            else:
-                assert problem is not None
-                self._show_broken(problem)
-            if not self.options.reload and front.site.errors:
-                raise NothingToServe
-            if bound is not None:
-                await front.start(bound)
+            async with self._changing:
+                await self._start(problem, local, bound)
         except BaseException:
             if bound is not None:
                 bound.close()
+            await self._reloader.stop()
             await self._end_job()
             raise
+
+    async def _start(self, problem: AppError | None, local: LocalHttpSettings, bound: socket.socket | None) -> None:
+        """Bring the app up. What is saved from here on is noticed, and loaded afterwards."""
+        job = self._spawn_job() if problem is None else None
         if self.options.reload:
             self._reloader.start(self.settings.watch_directories, self.settings.watch_files)
+        front = await self._open_front(local)
+        if job is not None:
+            await self._bring_up(job)
+        else:
+            assert problem is not None
+            self._show_broken(problem)
+        if not self.options.reload and front.site.errors:
+            raise NothingToServe
+        if bound is not None:
+            await front.start(bound)
 
     async def stop(self, grace_s: float) -> Sequence[InFlight]:
         """Refuse new work, let what runs end for up to `grace_s` seconds, end everything; what had not ended by then.
@@ -250,13 +256,17 @@ class Host:
         if self.job is not None and self.job.is_debugged:
             await self._let_debugged_end(self.job, change)
         self._front.hold()
-        if self.job is not None:
-            await self.job.drain(_GRACE_S)
-        await self._end_job()
+        await to_its_end(self._spawn(self._wind_up()))
         try:
             await self._bring_up(self._spawn_job())
         except OperatorError as error:
             self._show_broken(error)
+
+    async def _wind_up(self) -> None:
+        """Let what runs end, unless it takes too long, and end the job host."""
+        if self.job is not None:
+            await self.job.drain(_GRACE_S)
+        await self._end_job()
 
     async def _let_debugged_end(self, job: JobHost, change: Change) -> None:
         """Let what runs end, and be served, for as long as somebody may be looking at where it stands."""
@@ -325,10 +335,11 @@ class Host:
         self._front.show(site, {"durabletask": equipment.doors.api} if equipment and equipment.doors else {})
         self._on_site(self)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     async def _open_front(self, local: LocalHttpSettings) -> Front:
         """Importing what serves HTTP takes a while; in a thread, so that this loop can start the worker meanwhile."""

@@ -245,6 +245,19 @@ async def test_a_restart_that_fails_is_told_to_who_waits_until_a_reload_mends_it
         assert await its.version() == "2"
 
 
+async def test_who_waits_for_a_child_that_died_is_served_by_the_code_that_is_loaded_meanwhile(tmp_path: Path) -> None:
+    async with running(tmp_path) as its:
+        for _ in range(2):
+            os.kill(await its.process_id(), signal.SIGKILL)
+            await its.made[-1].ended.wait()
+        await its.clock.sleeper()
+        waiting = asyncio.create_task(its.version())
+        await asyncio.sleep(0)
+        its.write("2")
+        await its.pool.reload()
+        assert await asyncio.wait_for(waiting, 20) == "2"
+
+
 async def test_a_reload_uses_the_spare_and_prepares_another(tmp_path: Path) -> None:
     async with running(tmp_path, has_spare=True) as its:
         assert await its.clock.sleeper() == SPARE_AFTER_S

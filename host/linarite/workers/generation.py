@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,6 +54,10 @@ class Deaths:
         return pause_s
 
 
+class Retired(Exception):
+    """The generation starts nothing any more; there is another in its place, or none."""
+
+
 class Generation:
     """`count` children over one version of the app. `take` gives a child that has not loaded it yet, spawned or not."""
 
@@ -81,8 +86,8 @@ class Generation:
         return [place.worker.process_id for place in self._places if place.worker is not None]
 
     async def worker(self) -> ChildWorker:
-        """The next child in turn of those that are ready; waits for one. Raises WorkerDied if none can be brought up any more."""
-        while True:
+        """The next child in turn of those that are ready; waits for one. Raises WorkerDied if there will be none, or Retired."""
+        while not self._is_retiring:
             for _ in self._places:
                 self._next = (self._next + 1) % len(self._places)
                 place = self._places[self._next]
@@ -92,6 +97,7 @@ class Generation:
                 raise WorkerDied(f"The app cannot be started again: {self._trouble}")
             self._change.clear()
             await self._change.wait()
+        raise Retired
 
     async def abort(self, invocation_id: str) -> bool:
         """End the child that runs an invocation, if one here does; it counts as no death. Returns when there is another."""
@@ -99,7 +105,7 @@ class Generation:
             if (worker := place.worker) is not None and worker.runs(invocation_id):
                 place.is_aborted = True
                 await worker.abort(invocation_id)
-                if not self._is_retiring:
+                with contextlib.suppress(Retired):
                     await self.worker()
                 return True
         return False
@@ -107,6 +113,7 @@ class Generation:
     async def retire(self, grace_s: float | None) -> None:
         """Start nothing any more, let the children finish what they have for up to `grace_s` seconds (None: to its end), end them."""
         self._is_retiring = True
+        self._change.set()
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)

@@ -11,7 +11,7 @@ from linarite.clock import Clock
 from linarite.errors import OperatorError, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers.child import ChildWorker
-from linarite.workers.generation import Deaths, Generation
+from linarite.workers.generation import Deaths, Generation, Retired
 from linarite.workers.protocol import IndexedApp
 
 log = logging.getLogger(__name__)
@@ -93,10 +93,13 @@ class WorkerPool:
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `WorkerChannel.invoke`."""
-        if (generation := self._current) is None:
-            raise WorkerDied("The app is not loaded.")
-        worker = await generation.worker()
-        return await worker.invoke(invocation)
+        while (generation := self._current) is not None:
+            try:
+                worker = await generation.worker()
+            except Retired:  # while this waited for a child that had died
+                continue
+            return await worker.invoke(invocation)
+        raise WorkerDied("The app is not loaded.")
 
     async def abort(self, invocation_id: str) -> None:
         """See `WorkerChannel.abort`."""
