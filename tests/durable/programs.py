@@ -1,7 +1,8 @@
 """Random orchestrations: small programs, the orchestrator that runs any of them, and what their author means by them.
 
-A program is JSON, so that it can be an orchestrator's input. Awaitables: `act`, `fail`, `flaky` (retried), `timer`, `sub`, `event`, and
-`all`, `any` of awaitables. Statements: an awaitable, `seq` of statements, `try` around one.
+A program is JSON, so that it can be an orchestrator's input. Awaitables: `act`, `fail`, `flaky` (retried), `timer`, `sub`, `event`, `ask` (of
+an entity, after telling it things), and `all`, `any` of awaitables. Statements: an awaitable, `seq` of statements, `try` around one.
+A whole instance may be `again`: run, and continued as new so many times.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _sure = st.one_of(
     st.tuples(st.just("flaky"), st.just(0), st.integers(0, 1), st.just(2)),
     st.tuples(st.just("timer"), st.integers(0, 3600)),
     st.tuples(st.just("event"), st.just(0)),
+    st.tuples(st.just("ask"), st.just(0), st.lists(_number, max_size=3)),
 )
 _leaves = st.one_of(
     _sure, st.tuples(st.just("fail"), _number), st.tuples(st.just("flaky"), st.just(0), st.integers(0, 3), st.integers(1, 3))
@@ -30,8 +32,13 @@ _nested = st.recursive(_sure, lambda inner: st.tuples(_kinds, st.lists(inner, mi
 """Only the outermost compound holds what may fail: the SDK's own compounds break when an inner one fails and completes afterwards."""
 
 
+def _whole(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """What an instance runs."""
+    return st.one_of(inner, st.tuples(st.just("again"), st.integers(1, 2), inner))
+
+
 def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    parts = st.one_of(_leaves, _nested, st.tuples(st.just("sub"), inner))
+    parts = st.one_of(_leaves, _nested, st.tuples(st.just("sub"), _whole(inner)))
     return st.one_of(
         st.tuples(_kinds, st.lists(parts, min_size=1, max_size=4)),
         st.tuples(st.just("seq"), st.lists(inner, max_size=4)),
@@ -39,23 +46,25 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-programs: st.SearchStrategy[Any] = st.recursive(_leaves, _grown, max_leaves=8)
-"""Any program; `numbered` makes its events and flaky activities its own."""
+programs: st.SearchStrategy[Any] = _whole(st.recursive(_leaves, _grown, max_leaves=8))
+"""Any program; `numbered` makes its events, flaky activities and entities its own."""
 
 
 def numbered(program: Any, names: Generator[int, None, None] | None = None) -> Program:
-    """The program as lists, each event and each flaky activity with a name of its own."""
+    """The program as lists, each event, flaky activity and entity with a name of its own."""
     names = names or _count()
     kind, *rest = program
     match kind:
         case "event":
             return ["event", next(names)]
-        case "flaky":
-            return ["flaky", next(names), *rest[1:]]
+        case "flaky" | "ask":
+            return [kind, next(names), *rest[1:]]
         case "all" | "any" | "seq":
             return [kind, [numbered(child, names) for child in rest[0]]]
         case "try" | "sub":
             return [kind, numbered(rest[0], names)]
+        case "again":
+            return [kind, rest[0], numbered(rest[1], names)]
     return [kind, *rest]
 
 
@@ -68,7 +77,13 @@ def _count() -> Generator[int, None, None]:
 
 def orchestrator(context: Any) -> Generator[Any, Any, Any]:
     """Runs the program that is its input."""
-    return (yield from _run(context, context.get_input()))
+    program = context.get_input()
+    times, part = program[1:] if program[0] == "again" else (0, program)
+    result = yield from _run(context, part)
+    if times:
+        context.continue_as_new(["again", times - 1, part])
+        return None
+    return result
 
 
 def _run(context: Any, program: Program) -> Generator[Any, Any, Any]:
@@ -98,6 +113,11 @@ def _task(context: Any, program: Program) -> Any:
             return context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
         case ["event", name]:
             return context.wait_for_external_event(f"e{name}")
+        case ["ask", name, numbers]:
+            notes = df.EntityId("notes", f"{context.instance_id}.{name}")
+            for number in numbers:
+                context.signal_entity(notes, "note", number)
+            return context.call_entity(notes, "read")
         case ["sub", child]:
             return context.call_sub_orchestrator("program", child)
         case ["all", children]:
@@ -105,6 +125,15 @@ def _task(context: Any, program: Program) -> Any:
         case ["any", children]:
             return context.task_any([_task(context, child) for child in children])
     raise AssertionError(program)
+
+
+def entity(context: Any) -> None:
+    """Notes numbers, each once: what is told twice, since its teller died before it was written down that it had told, changes nothing."""
+    noted = context.get_state(list)
+    if context.operation_name == "note":
+        context.set_state(sorted({*noted, context.get_input()}))
+    else:
+        context.set_result(noted)
 
 
 def _plain(result: Any, program: Program) -> Any:
@@ -136,11 +165,13 @@ def meant(program: Program) -> Any:
             return None
         case ["event", name]:
             return f"value {name}"
+        case ["ask", _, numbers]:
+            return sorted({*numbers})
         case ["any", _]:
             return "any"
         case ["all" | "seq", parts]:
             return [meant(part) for part in parts]
-        case ["sub", child]:
+        case ["sub", child] | ["again", _, child]:
             return meant(child)
         case ["try", part]:
             try:
@@ -157,6 +188,6 @@ def events_of(program: Program) -> list[int]:
             return [name]
         case ["all" | "any" | "seq", parts]:
             return [name for part in parts for name in events_of(part)]
-        case ["try", part]:
+        case ["try", part] | ["again", _, part]:
             return events_of(part)
     return []

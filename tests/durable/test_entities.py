@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from linarite.durable.decision import Decision
@@ -168,6 +169,26 @@ def test_a_sender_that_continued_as_new_counts_anew() -> None:
     again = Request(op="new", id="n", parent="order-7", parent_execution="e2", stamp="2026-01-01T12:00:00.1Z")
     entity.turn(raised(again))
     assert entity.ran() == ["new"]
+
+
+def test_the_end_of_a_chain_that_its_sender_died_in_is_dropped_once_it_is_sent_again() -> None:
+    """Whoever sends it again uses later stamps; what was lost of the first attempt never comes."""
+    lost, again = ("2026-01-01T12:00:00.1Z", "2026-01-01T12:00:00.2Z"), ("2026-01-01T12:00:00.5Z", "2026-01-01T12:00:00.6Z")
+    entity = Entity()
+    entity.turn(raised(call("read", lost[1], lost[0])))
+    entity.turn(raised(call("read", again[1], again[0])), raised(call("add", again[0])))
+    assert entity.ran() == ["add", "read"]
+    assert entity.state["sorter"]["ReceivedFromInstance"] == {"order-7": {"Last": again[1], "ExecutionId": "e1"}}
+
+
+def test_what_comes_late_of_a_generation_that_is_over_does_not_hold_up_the_next() -> None:
+    def of(generation: str, op: str, at: str, after: str = "") -> TaskMessage:
+        return raised(msgspec.structs.replace(call(op, at, after), parent_execution=generation))
+
+    first, second, third = (f"2026-01-01T12:00:00.{n}Z" for n in range(1, 4))
+    entity = Entity()
+    entity.turn(of("e2", "second", second), of("e1", "first", first), of("e2", "third", third, second))
+    assert entity.ran() == ["second", "first", "third"]
 
 
 def test_a_predecessor_out_of_the_window_is_not_waited_for() -> None:

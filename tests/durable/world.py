@@ -17,9 +17,10 @@ from typing import Any
 import azure.durable_functions as df
 from msgspec import UNSET
 
-from linarite.dialects.json_shim import activities, answers, requests
+from linarite.dialects.json_shim import activities, answers, entities, requests
 from linarite.durable.actions import Answer
 from linarite.durable.delivery import is_out_of_order
+from linarite.durable.entities import take_entity_turn
 from linarite.durable.events import (
     EventRaised,
     ExecutionCompleted,
@@ -30,7 +31,7 @@ from linarite.durable.events import (
     TaskScheduled,
 )
 from linarite.durable.instances import instance_update
-from linarite.durable.messages import TaskMessage
+from linarite.durable.messages import TaskMessage, is_entity
 from linarite.durable.plan import execution_id_of
 from linarite.durable.turn import Episode, Knowledge, Outcome, Reply, take_turn
 from linarite.errors import UserCodeFailed
@@ -63,8 +64,10 @@ class World:
         orchestrators: dict[str, Orchestrator],
         activities: dict[str, Callable[[Any], Any]] | None = None,
         settings: DurableSettings | None = None,
+        entities: dict[str, Callable[[df.DurableEntityContext], None]] | None = None,
     ) -> None:
         self.orchestrators = {name: df.Orchestrator.create(code) for name, code in orchestrators.items()}
+        self.entities = {name: df.Entity.create(code) for name, code in (entities or {}).items()}
         self.activities = activities or {}
         self.settings = settings or DurableSettings()
         self.clock = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -172,6 +175,8 @@ class World:
         return history, ready
 
     def decide(self, stored: Stored, history: list[HistoryEvent], batch: Sequence[TaskMessage]) -> Outcome:
+        if is_entity(batch[0].target.instance_id):
+            return self.decide_entity(history, batch)
         known = Knowledge() if self.forgets or execution_id_of(history, batch) != stored.known_of else stored.knowledge
         turn = take_turn(history, batch, known, self.now(), self.new_id, self.settings, lambda action: None)
         try:
@@ -182,6 +187,16 @@ class World:
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
+
+    def decide_entity(self, history: list[HistoryEvent], batch: Sequence[TaskMessage]) -> Outcome:
+        turn = take_entity_turn(batch[0].target.instance_id, history, batch, self.now(), self.new_id, self.settings)
+        try:
+            operations = next(turn)
+            while True:
+                text = self.entities[operations.name](entities.request(operations))
+                operations = turn.send(entities.reply(operations, text, self.now()))
+        except StopIteration as end:
+            return Outcome(end.value)
 
     def ask(self, episode: Episode, stored: Stored) -> Answer:
         document = requests.request(episode, stored.encoded, self.settings.http_async_sleep_ms)

@@ -2,6 +2,9 @@
 
 Every sender stamps its messages to an entity with rising times and names the one before, so the receiver can hold back what came too
 early and drop what came twice, within a window of time. Clients' messages are not stamped and pass through.
+
+A sender may die between sending and writing down that it has, and then sends the same again under later stamps. So stamps of one generation
+that come after a later one are of a lost attempt, and whole chains of them may lack their beginning.
 Source: durable-extension, MessageSorter.
 """
 
@@ -24,6 +27,11 @@ class ReceiveBuffer(msgspec.Struct, kw_only=True, omit_defaults=True):
     last: Timestamp = msgspec.field(name="Last", default=UNSTAMPED)
     execution_id: str | None = msgspec.field(name="ExecutionId", default=None)
     buffered: dict[Timestamp, Request] | None = msgspec.field(name="Buffered", default=None)
+
+    @property
+    def newest(self) -> Timestamp:
+        """The latest stamp seen of the sender's generation."""
+        return max((self.last, *(self.buffered or ())), key=seven_digits)
 
 
 class Sorter(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -60,7 +68,10 @@ class Sorter(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _from_sender(self, request: Request) -> Iterator[Request]:
         self.received = self.received or {}
         buffer = self.received.setdefault(request.parent or "", ReceiveBuffer(execution_id=request.parent_execution))
-        if buffer.execution_id != request.parent_execution:  # a new generation counts anew
+        if buffer.execution_id != request.parent_execution:
+            if _is_before(request.stamp, buffer.newest):  # it comes late, and the generation it was of is over
+                yield request
+                return
             yield from (buffer.buffered or {}).values()
             buffer.buffered, buffer.last, buffer.execution_id = None, UNSTAMPED, request.parent_execution
         if not _is_before(buffer.last, request.stamp):
@@ -76,11 +87,13 @@ class Sorter(msgspec.Struct, kw_only=True, omit_defaults=True):
     def _released(self, buffer: ReceiveBuffer) -> Iterator[Request]:
         while buffer.buffered:
             stamp, request = next(iter(buffer.buffered.items()))
-            if _is_before(buffer.last, request.predecessor) and not _is_before(request.predecessor, self.receive_horizon):
-                return
-            buffer.last = self._remembered(stamp)
+            is_of_a_lost_attempt = _is_before(stamp, buffer.last)
+            if not is_of_a_lost_attempt:
+                if _is_before(buffer.last, request.predecessor) and not _is_before(request.predecessor, self.receive_horizon):
+                    return
+                buffer.last = self._remembered(stamp)
+                yield request
             del buffer.buffered[stamp]
-            yield request
         buffer.buffered = None
 
     def _remembered(self, stamp: Timestamp) -> Timestamp:
