@@ -9,25 +9,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from linarite_worker import current, invocations
 from linarite_worker.failures import from_app_on
 from linarite_worker.frames import Header, frame
 from linarite_worker.invocations import Request
+from linarite_worker.threads import Threads
 from linarite_worker.web_extension import INVOCATION_ID, Message, WebExtension
 
 
 class Exchanges:
     """The requests that are being answered, all on one loop. `send` takes whole frames."""
 
-    def __init__(self, extension: WebExtension, send: Callable[[bytes], None], pool: ThreadPoolExecutor) -> None:
+    def __init__(self, extension: WebExtension, send: Callable[[bytes], None], threads: Threads) -> None:
         self._extension = extension
         self._application = extension.application(self._answer)
         self._send = send
-        self._pool = pool
+        self._threads = threads
         self._loop = asyncio.get_running_loop()
         self._open: dict[str, _Exchange] = {}
 
@@ -55,7 +56,7 @@ class Exchanges:
         exchange = self._open[web_request.headers[INVOCATION_ID]]
         self._extension.set_route_params(web_request, exchange.route_params)
         try:
-            return await exchange.call(web_request, self._pool)
+            return await exchange.call(web_request, self._threads)
         except Exception as error:
             exchange.failed(error)
             raise
@@ -89,14 +90,14 @@ class _Exchange:
             "server": server and tuple(server),
         }
 
-    async def call(self, web_request: Any, pool: ThreadPoolExecutor) -> Any:
+    async def call(self, web_request: Any, threads: Threads) -> Any:
         """Call the function; its response. Raises what it raises."""
         function = self._request.function
         given = {**invocations.arguments(self._request), function.signature.streamed: web_request}
         if function.is_async:
             response = await function.call(**given)
         else:
-            response = await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, self._call_plain, given)
+            response = await threads.result(partial(copy_context().run, self._call_plain, given))
         if response is None:
             raise ValueError(f"function {function.name!r} returned None, which is no HTTP response")
         self._success = invocations.success(self._request, given, None)

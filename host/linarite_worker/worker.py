@@ -12,8 +12,8 @@ import platform
 import re
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
+from functools import partial
 from typing import Any
 
 from linarite_worker import current, debugger, function_json, invocations, loader
@@ -24,6 +24,7 @@ from linarite_worker.frames import Header, frame
 from linarite_worker.invocations import Request
 from linarite_worker.loader import LoadedFunction
 from linarite_worker.logs import Forwarding
+from linarite_worker.threads import Threads
 
 _SDK_INFO = re.compile(r"azure[._]functions(?P<durable>[._]durable)?-(?P<version>[^-]+)\.dist-info")
 DEFAULT_THREADS = 1000
@@ -63,7 +64,7 @@ class Worker:
         self._consoles: list[Console] = []
         self._logging: Forwarding | None = None
         self._loop: asyncio.AbstractEventLoop
-        self._pool: ThreadPoolExecutor
+        self._threads: Threads
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take over logging and the standard streams. `loop` becomes the app's loop."""
@@ -71,7 +72,7 @@ class Worker:
         if self._captures:
             self._logging = Forwarding(self._send_line, is_shared=self._is_shared)
             self._capture_streams()
-        self._pool = ThreadPoolExecutor(self._context.copy().run(self._thread_count), "linarite")
+        self._threads = Threads(self._context.copy().run(self._thread_count))
         self._send(frame({"op": "ready"}))
 
     def _capture_streams(self) -> None:
@@ -98,7 +99,7 @@ class Worker:
                 sys.stdout = out.original
             if sys.stderr is err:
                 sys.stderr = err.original
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.stop()
 
     async def shut_down(self) -> None:
         """Tell a web app of another framework that it ends, if it was told that it begins. Called on the app's loop."""
@@ -128,7 +129,7 @@ class Worker:
             if self._app is None:
                 self._app = loader.app_object(script)
             found = loader.load(self._app, self._folder, script, is_shared=self._is_shared)
-            self._exchanges = Exchanges(found.web, self._send, self._pool) if found.web is not None else None
+            self._exchanges = Exchanges(found.web, self._send, self._threads) if found.web is not None else None
         except SystemExit as error:
             text = f"The app called sys.exit({error.code!r}) while it was being loaded."
             return {"failure": load_failure(error, self._folder) | {"message": text}}
@@ -178,7 +179,7 @@ class Worker:
             self._loop.call_soon_threadsafe(self._start_task, request, context=context)
             return
         try:
-            self._pool.submit(context.run, self._run, request)
+            self._threads.submit(partial(context.run, self._run, request))
         except RuntimeError as error:  # no more threads
             self._send(invocations.failure(request.id, error))
 

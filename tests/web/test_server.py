@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from linarite.web.server import WebServer
+from linarite.web.server import Connection, State, WebServer
 
 
 class Doorstep:
@@ -102,3 +103,40 @@ async def test_patience_can_be_taken_back(session: aiohttp.ClientSession) -> Non
     await asyncio.wait({patient})
     await server.stop(0)
     assert await request == (503, b"")
+
+
+async def test_an_answer_leaves_in_one_piece() -> None:
+    app = Doorstep()
+    app.door.set()
+    server, url = await serving(app)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    for _ in range(20):
+        writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert (await reader.read(65536)).endswith(b"\r\n\r\nhello")
+    writer.close()
+    await server.stop()
+
+
+async def test_a_head_whose_body_is_long_in_coming_is_sent_ahead() -> None:
+    app = Doorstep(begins=True)
+    server, url = await serving(app)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    app.door.set()
+    assert await reader.read() == b"hello"
+    writer.close()
+    await server.stop()
+
+
+async def test_who_was_on_the_doorstep_when_the_door_was_shut_is_sent_away() -> None:
+    config = uvicorn.Config(Doorstep(), http=Connection, log_config=None, ws="none", lifespan="off")
+    config.load()
+    state = State()
+    state.is_refusing = True
+    ours, theirs = socket.socketpair()
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(config, state, {}), ours)
+    reader, writer = await asyncio.open_connection(sock=theirs)
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()

@@ -33,7 +33,7 @@ class WebServer:
         self._config = uvicorn.Config(
             _Interruptible(app),
             lifespan="off",
-            http=httptools_impl.HttpToolsProtocol,
+            http=Connection,
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -74,11 +74,71 @@ class WebServer:
         await serving
 
 
+class Connection(httptools_impl.HttpToolsProtocol):
+    """Uvicorn's, but an answer's head and body leave in one write, so that a client wakes up once for them."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(_JoinedWrites(transport, self.loop))
+        assert isinstance(self.server_state, State)
+        if self.server_state.is_refusing:  # it had called before the door was shut
+            self.shutdown()
+
+    def on_response_complete(self) -> None:
+        assert isinstance(self.transport, _JoinedWrites)
+        self.transport.flush()
+        super().on_response_complete()
+
+
+class _JoinedWrites(asyncio.Transport):
+    """What uvicorn needs of a transport; it writes at the end of a turn of the loop, or at `flush`."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes | bytearray | memoryview[Any]] = []
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self._waiting.append(data)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._transport.is_closing():
+            self._transport.writelines(waiting)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+
+class State(uvicorn.server.ServerState):
+    """What connections know of their server."""
+
+    is_refusing = False
+
+
 class _Server(uvicorn.Server):
     """Uvicorn with a word when it is ready, told to stop instead of looking ten times a second, and quiet about it."""
 
     def __init__(self, config: uvicorn.Config, bound: socket.socket) -> None:
         super().__init__(config)
+        self.server_state = self._state = State()
         self._bound = bound
         self.ready = asyncio.Event()
         self._closing = asyncio.Event()
@@ -90,6 +150,7 @@ class _Server(uvicorn.Server):
 
     def refuse(self) -> None:
         """Close the door, and every connection that waits for its next request; the others when they have answered."""
+        self._state.is_refusing = True
         for server in self.servers:
             server.close()
         self._bound.close()  # or the system would go on taking calls that nobody answers
