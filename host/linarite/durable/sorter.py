@@ -31,7 +31,8 @@ class ReceiveBuffer(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def newest(self) -> Timestamp:
         """The latest stamp seen of the sender's generation."""
-        return max((self.last, *(self.buffered or ())), key=seven_digits)
+        newest: Timestamp = max((self.last, *(self.buffered or ())), key=seven_digits)
+        return newest
 
 
 class Sorter(msgspec.Struct, kw_only=True, omit_defaults=True):
