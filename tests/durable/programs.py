@@ -1,7 +1,7 @@
 """Random orchestrations: small programs, the orchestrator that runs any of them, and what their author means by them.
 
 A program is JSON, so that it can be an orchestrator's input. Awaitables: `act`, `fail`, `flaky` (retried), `timer`, `sub`, `event`,
-`ask` (of an entity, after telling it things), and `all`, `any` of awaitables. Statements: an awaitable, `seq` of statements, `try` around one.
+`ask` (of an entity, after telling it things), and `all`, `any` of awaitables. Statements: an awaitable, `seq` of statements, `try`.
 A whole instance may be `again`: run, and continued as new so many times.
 """
 
