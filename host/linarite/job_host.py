@@ -114,23 +114,40 @@ class JobHost:
         return isinstance(self._channel, WorkerPool) and not self.is_debugged
 
     async def reload(self) -> bool:
-        """Load the saved code. A code that does not load changes nothing but the log; whether it did load."""
+        """Load the saved code; whether it is served now. Code that cannot be loaded, or not be served, changes nothing but the log."""
         from linarite.web.assembly import announce
 
         assert isinstance(self._channel, WorkerPool)
-        app = await self._channel.reload()
-        site = self._site(app)
-        if site.errors:
-            if self.site.errors:
-                self.site = site
-                announce(site)
-            else:
-                log.error("%s\nThe code that was saved before goes on serving.", "\n".join(site.errors))
-            return False
-        self.app, self.site = app, site
-        await self._equip()
-        announce(site)
-        return True
+        before, found = (self.app, self.site), None
+
+        async def adopt(app: IndexedApp) -> bool:
+            nonlocal found
+            found = self._site(app)
+            if found.errors:
+                return False
+            self.app, self.site = app, found
+            await self._equip()
+            return True
+
+        try:
+            app = await self._channel.reload(adopt)
+        except BaseException:
+            self.app, self.site = before
+            raise
+        if self.app is app:
+            announce(self.site)
+            return True
+        self._say_why_not(found or self._site(app))
+        return False
+
+    def _say_why_not(self, refused: Site) -> None:
+        from linarite.web.assembly import announce
+
+        if self.site.errors:
+            self.site = refused
+            announce(refused)
+        else:
+            log.error("%s\nThe code that was saved before goes on serving.", "\n".join(refused.errors))
 
     async def begin(self) -> None:
         """Start the listeners, and durable work if there is any, of what `site` holds."""

@@ -174,6 +174,16 @@ async def test_code_that_does_not_load_is_shown_with_its_line_and_the_old_code_s
         assert "linarite/" not in host.output.replace(str(folder), "")  # no frame of ours
 
 
+async def test_code_that_loads_and_cannot_be_served_changes_nothing(folder: Path) -> None:
+    async with HostProcess(folder, "--storage", "embedded") as host, client(host) as session:
+        unroutable = code("two").replace('route="setting"', 'route="/setting"')
+        await save(host, folder / "function_app.py", unroutable, "The code that was saved before goes on serving")
+        assert await fetch(session, "/api/version") == (200, "one")
+        assert await fetch(session, "/api/setting") == (200, "none")
+        await save(host, folder / "function_app.py", code("two"))
+        assert await fetch(session, "/api/version") == (200, "two")
+
+
 async def test_a_deleted_function_s_route_is_404_and_a_new_one_s_is_there(folder: Path) -> None:
     async with HostProcess(folder, "--storage", "embedded") as host, client(host) as session:
         assert (await fetch(session, "/api/version"))[0] == 200
@@ -181,6 +191,25 @@ async def test_a_deleted_function_s_route_is_404_and_a_new_one_s_is_there(folder
         await save(host, folder / "function_app.py", renamed, r"Reloaded: .*new: edition; gone: version")
         assert (await fetch(session, "/api/version"))[0] == 404
         assert await fetch(session, "/api/edition") == (200, "one")
+
+
+async def test_a_function_that_comes_and_goes_is_there_or_404_and_nothing_between(folder: Path) -> None:
+    without = code("two").replace('@app.route(route="version")\n', "")
+    async with HostProcess(folder, "--storage", "embedded") as host, client(host) as session:
+        answers: set[tuple[int, str]] = set()
+        is_over = asyncio.Event()
+
+        async def keep_asking() -> None:
+            while not is_over.is_set():
+                answers.add(await fetch(session, "/api/version"))
+
+        askers = [asyncio.ensure_future(keep_asking()) for _ in range(8)]
+        for _ in range(3):
+            await save(host, folder / "function_app.py", without)
+            await save(host, folder / "function_app.py", code())
+        is_over.set()
+        await asyncio.gather(*askers)
+        assert answers == {(200, "one"), (404, "")}
 
 
 async def test_host_json_and_local_settings_take_effect(folder: Path, gate: Gate) -> None:

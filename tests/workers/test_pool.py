@@ -272,18 +272,18 @@ async def test_a_reload_uses_the_spare_and_prepares_another(tmp_path: Path) -> N
         await its.spare(3)
 
 
-async def test_new_settings_make_new_children(tmp_path: Path) -> None:
-    source = APP.replace("VERSION", "{os.environ['SETTING']}")
-    async with running(tmp_path, has_spare=True, source=source.replace("f\"released {os.environ['SETTING']}\"", "'x'")) as its:
+async def test_code_that_is_not_accepted_leaves_the_old_child_serving(tmp_path: Path) -> None:
+    async with running(tmp_path) as its:
+        before = await its.process_id()
 
-        def make(value: str) -> ChildWorker:
-            return ChildWorker(Path(sys.executable), tmp_path, {**os.environ, "SETTING": value}, its.lines)
+        async def accepts(app: IndexedApp) -> bool:
+            assert {one.name for one in app.functions} == {"hold", "pid"}
+            assert await its.version() == "1", "the old code serves until the new one is accepted"
+            return False
 
-        await its.clock.sleeper()
-        its.clock.advance(SPARE_AFTER_S)
-        await its.spare(2)
-        await its.pool.reload(lambda: make("new"))
-        assert await its.version() == "new"
+        its.write("2")
+        assert (await its.pool.reload(accepts)).failure is None
+        assert (await its.process_id(), await its.version()) == (before, "1")
         assert not its.made[1].is_alive
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from linarite.clock import Clock
 from linarite.errors import OperatorError, WorkerDied
@@ -17,6 +17,8 @@ from linarite.workers.protocol import IndexedApp
 log = logging.getLogger(__name__)
 
 MakeChild = Callable[[], ChildWorker]
+Accepts = Callable[[IndexedApp], Awaitable[bool]]
+"""Whether an app that was loaded is to be served."""
 
 SPARE_AFTER_S = 1.0
 """A spare child is started so long after the app has: by then the first requests have had the processor."""
@@ -58,24 +60,22 @@ class WorkerPool:
         """See `WorkerChannel.start`. If the app cannot be loaded, `reload` tries again."""
         return await self.reload()
 
-    async def reload(self, make: MakeChild | None = None) -> IndexedApp:
-        """Load the app's code anew, in children beside the present ones, and change over.
+    async def reload(self, accepts: Accepts | None = None) -> IndexedApp:
+        """Load the app's code anew, in children beside the present ones, and change over if `accepts` says so (None: always).
 
-        If it cannot be loaded the present children go on, and the result says why. Those that are replaced finish what they have.
-        `make`: from now on, say because the settings have changed.
+        If it cannot be loaded, or is not accepted, the present children go on; the result says why it could not be loaded. Those that are
+        replaced finish what they have. Nobody else runs between the change and the return.
         """
         async with self._reloading:
-            if make is not None:
-                self._make = make
-                await self._drop_spare()
             self._deaths = Deaths(self._clock, self._count)
             new = Generation(self._take, self._count, self._clock, self._deaths)
             try:
                 app = await new.start()
+                is_good = app.failure is None and (accepts is None or await accepts(app))
             except BaseException:
                 await new.retire(0)
                 raise
-            if app.failure is None:
+            if is_good:
                 self._change_over(new, app)
             else:
                 await new.retire(0)
