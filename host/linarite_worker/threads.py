@@ -46,10 +46,12 @@ class Threads:
         self._calls.put(call)
 
     async def result(self, call: Callable[[], T]) -> T:
-        """What `call` returns, or raises, on one of the threads."""
+        """What `call` returns, or raises, on one of the threads. If nobody waits any more it is not begun; once begun it is not stopped."""
         outcome: Future[T] = Future()
 
         def run() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return
             try:
                 outcome.set_result(call())
             except BaseException as error:

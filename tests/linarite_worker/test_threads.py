@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -109,4 +110,24 @@ async def test_what_a_call_returns_or_raises_is_handed_back() -> None:
     assert await threads.result(lambda: threading.current_thread().name) == "linarite_0"
     with pytest.raises(ZeroDivisionError):
         await threads.result(lambda: 1 // 0)
+    threads.stop()
+
+
+async def test_a_result_nobody_waits_for_any_more_costs_no_thread() -> None:
+    threads, has_begun, may_go = Threads(1), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        has_begun.set()
+        may_go.wait(10)
+
+    begun = asyncio.ensure_future(threads.result(hold))
+    waiting = asyncio.ensure_future(threads.result(lambda: pytest.fail("began")))
+    while not has_begun.is_set():
+        await asyncio.sleep(0)
+    for task in (begun, waiting):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    may_go.set()
+    assert await threads.result(lambda: "served") == "served"
     threads.stop()

@@ -89,13 +89,15 @@ class InProcessWorker:
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        if grace_s > 0:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._conversation.idle(), grace_s)
-        self._conversation.ended(WorkerDied("The worker was stopped."))
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end_app(worker), app_loop.app_loop()))
-        worker.restore()
-        self._world.leave()
+        try:
+            if grace_s > 0:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._conversation.idle(), grace_s)
+            self._conversation.ended(WorkerDied("The worker was stopped."))
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end_app(worker), app_loop.app_loop()))
+        finally:  # cancelled or failed: the process is the next app's all the same
+            worker.restore()
+            self._world.leave()
 
     async def _end_app(self, worker: Worker) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
