@@ -114,16 +114,15 @@ async def test_what_a_call_returns_or_raises_is_handed_back() -> None:
 
 
 async def test_a_result_nobody_waits_for_any_more_costs_no_thread() -> None:
-    threads, has_begun, may_go = Threads(1), threading.Event(), threading.Event()
+    threads, has_begun, may_go, loop = Threads(1), asyncio.Event(), threading.Event(), asyncio.get_running_loop()
 
     def hold() -> None:
-        has_begun.set()
+        loop.call_soon_threadsafe(has_begun.set)
         may_go.wait(10)
 
     begun = asyncio.ensure_future(threads.result(hold))
     waiting = asyncio.ensure_future(threads.result(lambda: pytest.fail("began")))
-    while not has_begun.is_set():
-        await asyncio.sleep(0)
+    await has_begun.wait()
     for task in (begun, waiting):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
