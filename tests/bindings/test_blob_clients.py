@@ -14,7 +14,7 @@ from linarite.invocation import string
 from linarite.settings import QueueSettings
 from linarite.workers.in_process import InProcessWorker
 from tests.listeners.app import App
-from tests.workers.calls import function, invocation, write_app
+from tests.workers.calls import function, invocation, up, write_app
 
 pytestmark = pytest.mark.azurite
 
@@ -41,13 +41,13 @@ async def test_the_worker_makes_clients(connection: str, tmp_path: Path) -> None
     await app.storage.blobs.create_container(container)
     await app.storage.blobs.put(container, "a.txt", b"content")
     worker = InProcessWorker(write_app(tmp_path, SOURCE), {"AzureWebJobsStorage": connection}, lambda line: None)
-    look = function(await worker.start(), "look")
-    blobs = storage_bindings(app.connections, QueueSettings(), app.clock, app.wakes).inputs["blob"]
-    metadata = {"container": string(container)}
-    call = Call("1", look, {}, metadata)
-    inputs = {binding.name: await blobs.read(binding, call) for binding in look.bindings if binding.type == "blob"}
-    result = await worker.invoke(invocation(look, {"msg": string("x"), **inputs}, metadata))
-    await worker.stop(5)
+    async with up(worker, 5) as loaded:
+        look = function(loaded, "look")
+        blobs = storage_bindings(app.connections, QueueSettings(), app.clock, app.wakes).inputs["blob"]
+        metadata = {"container": string(container)}
+        call = Call("1", look, {}, metadata)
+        inputs = {binding.name: await blobs.read(binding, call) for binding in look.bindings if binding.type == "blob"}
+        result = await worker.invoke(invocation(look, {"msg": string("x"), **inputs}, metadata))
     await app.connections.close()
     assert result.return_value is not None
     assert json.loads(result.return_value.value) == ["content", ["a.txt"], "content"]

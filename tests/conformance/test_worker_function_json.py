@@ -18,7 +18,7 @@ from linarite.workers.child import ChildWorker
 from linarite.workers.function_json import declarations
 from linarite.workers.in_process import InProcessWorker
 from linarite.workers.protocol import IndexedApp, LoadFailure, WorkerChannel
-from tests.workers.calls import TIMER, Lines, function, invocation, request, write_app
+from tests.workers.calls import TIMER, Lines, function, invocation, request, up, write_app
 
 HTTP = [
     {"authLevel": "anonymous", "type": "httpTrigger", "direction": "in", "name": "req", "methods": ["get", "post"]},
@@ -210,8 +210,7 @@ async def test_a_durable_app_of_function_json_files_loads(tmp_path: Path) -> Non
     declare(tmp_path, "Orch", DURABLE_MAIN, bindings=binding("orchestrationTrigger", "context"))
     declare(tmp_path, "Act", "def main(value: int) -> list: return [value]", bindings=binding("activityTrigger", "value"))
     worker = InProcessWorker(tmp_path, {}, Lines())
-    app = await worker.start()
-    assert app.function_failures == ()
-    result = await worker.invoke(invocation(function(app, "Act"), {"value": Datum("json", "3")}))
-    assert result.return_value == Datum("json", "[3]")
-    await worker.stop(0)
+    async with up(worker) as app:
+        assert app.function_failures == ()
+        result = await worker.invoke(invocation(function(app, "Act"), {"value": Datum("json", "3")}))
+        assert result.return_value == Datum("json", "[3]")

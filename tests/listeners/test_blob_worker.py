@@ -19,7 +19,7 @@ from linarite.listeners.blob_trigger import blob_trigger
 from linarite.settings import BlobSettings
 from linarite.workers.in_process import InProcessWorker
 from tests.listeners.app import App
-from tests.workers.calls import write_app
+from tests.workers.calls import up, write_app
 
 pytestmark = pytest.mark.azurite
 
@@ -50,17 +50,17 @@ async def test_large_blobs_through_a_worker(connection: str, tmp_path: Path) -> 
     await app.storage.blobs.put(container, "in/large", content)
     folder = write_app(tmp_path, SOURCE.replace("CONTAINER", container))
     worker = InProcessWorker(folder, {"AzureWebJobsStorage": connection}, lambda line: None)
-    [large] = (await worker.start()).functions
-    bindings = storage_bindings(app.connections, app.queues, app.clock, app.wakes)
-    invoker = Invoker(worker, app.clock, FunctionLog(), bindings=bindings)
-    triggers = [blob_trigger(large, app.connections)]
-    listener = BlobListener(triggers, app.storage, container, BlobSettings(), invoker, app.clock, app.wakes, app.outages)
-    written = asyncio.Event()
-    with app.wakes.subscribe(app.storage.queues.url(container), written):
-        await listener.start()
-        await written.wait()
-    await listener.stop()
-    await worker.stop(5)
+    async with up(worker, 5) as loaded:
+        [large] = loaded.functions
+        bindings = storage_bindings(app.connections, app.queues, app.clock, app.wakes)
+        invoker = Invoker(worker, app.clock, FunctionLog(), bindings=bindings)
+        triggers = [blob_trigger(large, app.connections)]
+        listener = BlobListener(triggers, app.storage, container, BlobSettings(), invoker, app.clock, app.wakes, app.outages)
+        written = asyncio.Event()
+        with app.wakes.subscribe(app.storage.queues.url(container), written):
+            await listener.start()
+            await written.wait()
+        await listener.stop()
     [message] = await app.storage.queues.get(container, 32, 30)
     copy = await app.storage.blobs.get(container, "out/large")
     await app.connections.close()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from linarite.invocation import Datum, HttpRequest, Invocation, json_text
 from linarite.metadata import Function
-from linarite.workers.protocol import IndexedApp, LogLine
+from linarite.workers.protocol import IndexedApp, LogLine, WorkerChannel
 
 APPS = Path(__file__).parent.parent / "apps"
 TIMER = json_text('{"IsPastDue": false, "Schedule": {}, "ScheduleStatus": null}')
@@ -43,11 +45,21 @@ class Lines:
         await self._more.wait()
 
 
+@asynccontextmanager
+async def up(worker: WorkerChannel, grace_s: float = 0) -> AsyncIterator[IndexedApp]:
+    """The app of a worker that is started, and stopped whatever happens: one that is left up in this process bars all that follow."""
+    try:
+        yield await worker.start()
+    finally:
+        await worker.stop(grace_s)
+
+
 _ids = itertools.count(1)
 
 
 def function(app: IndexedApp, name: str) -> Function:
-    """A function of the app by its name."""
+    """A function of the app, which loaded, by its name."""
+    assert app.failure is None, app.failure
     return next(one for one in app.functions if one.name == name)
 
 
