@@ -22,7 +22,7 @@ function_log invoker
 dispatcher
 listeners
 web
-azurite options storage_resolution hubs durable_app listening work equipment job_host inotify reload front host
+azurite options storage_resolution hubs durable_app event_grid listening work equipment job_host inotify reload front host
 embedding
 cli pytest_plugin
 """

@@ -19,6 +19,7 @@ from linarite.clock import Clock
 from linarite.dialects.names import DurableFunctions
 from linarite.dispatcher import Dispatcher
 from linarite.durable_app import DurableCalls, DurableDoors
+from linarite.event_grid import BlobEventReceiver, EventReceiver
 from linarite.hubs import Hubs
 from linarite.invocation import Datum
 from linarite.invoker import Invoker
@@ -29,8 +30,10 @@ from linarite.options import HostOptions
 from linarite.settings_files import Configuration
 from linarite.storage_resolution import StorageChoice, resolve
 from linarite.taskhub.protocol import TaskHub
+from linarite.web.app import Asgi
 from linarite.web.durable_api.app import PUBLIC_PATH
 from linarite.web.durable_api.urls import Webhook
+from linarite.web.event_grid import EventGridDoor
 from linarite.web.site import Site
 from linarite.work import Work
 
@@ -67,6 +70,9 @@ class Equipment:
         self._connections = Connections(ground.configuration.app, usable=ground.options.uses_storage)
         self._listening: Listening | None = None
         self._statuses = MemoryScheduleMonitor()
+        events = EventReceiver(lambda: runnable(ground.site()), ground.invoker, ground.clock)
+        blobs = BlobEventReceiver(lambda: self._listening.blobs if self._listening is not None else None)
+        self._event_doors = {"eventgridtrigger": ("eventgrid", EventGridDoor(events)), "blobtrigger": ("blobs", EventGridDoor(blobs))}
 
     async def extend(self) -> None:
         """Open what the functions need and is not open yet."""
@@ -105,6 +111,19 @@ class Equipment:
         await self._connections.close()
         if self.storage.started is not None:
             await self.storage.started.stop()
+
+    @property
+    def webhooks(self) -> dict[str, Asgi]:
+        """What answers below `/runtime/webhooks/`, by name in lower case."""
+        found: dict[str, Asgi] = {}
+        if self.doors is not None:
+            found["durabletask"] = self.doors.api
+        types = {function.trigger_type for function in runnable(self._ground.site())}
+        for trigger_type, (name, door) in self._event_doors.items():
+            if trigger_type in types:
+                self._ground.system_key(f"{name}_extension")
+                found[name] = door
+        return found
 
     def webhook(self) -> Webhook:
         """The durable client's public door."""

@@ -332,7 +332,7 @@ class Host:
     def _show(self, site: Site) -> None:
         assert self._front is not None
         equipment = self.job.equipment if self.job is not None else None
-        self._front.show(site, {"durabletask": equipment.doors.api} if equipment and equipment.doors else {})
+        self._front.show(site, equipment.webhooks if equipment is not None else {})
         self._on_site(self)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

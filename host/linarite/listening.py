@@ -53,6 +53,8 @@ class Listening:
         self._host_id = host_id
         self._kept_by = monitor
         self._wakes = wakes
+        self.blobs: BlobListener | None = None
+        """The blob triggers' listener of the latest generation, if it has any."""
 
     def listeners(self, functions: Sequence[Function]) -> dict[str, Listener]:
         """A listener for each function that one can start, by its name. What is wrong with one is logged, and concerns that one only."""
@@ -61,7 +63,6 @@ class Listening:
         for function in functions:
             if reason := reason_not_started(function):
                 log.warning("Function '%s' is not started. %s", function.name, reason)
-                continue
             try:
                 if function.trigger_type == "blobtrigger":
                     blobs.append(blob_trigger(function, self._connections))
@@ -70,8 +71,9 @@ class Listening:
             except LinariteError as error:
                 place = f" ({function.source})" if function.source else ""
                 log.error("The '%s' function%s is in error: %s", function.name, place, error)
-        if blobs:
-            found[BLOBS] = self._blob_listener(blobs)
+        self.blobs = self._blob_listener(blobs) if blobs else None
+        if self.blobs is not None:
+            found[BLOBS] = self.blobs
         return found
 
     async def by_hand(self, function: Function, value: str | None, listener: Listener | None) -> tuple[dict[str, Datum], Metadata]:

@@ -38,6 +38,9 @@ def test_a_warm_up_is_called_by_its_own_route() -> None:
     assert "GET /admin/warmup" in str(reason_not_started(triggered("warmupTrigger")))
 
 
-def test_blob_events_of_event_grid_do_not_come() -> None:
-    assert "Event Grid" in str(reason_not_started(triggered("blobTrigger", source="EventGrid")))
+def test_events_of_event_grid_can_be_sent_to_a_web_hook() -> None:
+    blobs = str(reason_not_started(triggered("blobTrigger", source="EventGrid")))
+    assert "POST /runtime/webhooks/blobs?functionName=Host.Functions.f with the header aeg-event-type: Notification" in blobs
+    assert '{"input": "container/blob"}' in blobs
+    assert "POST /runtime/webhooks/EventGrid?functionName=f with" in str(reason_not_started(triggered("eventGridTrigger")))
     assert reason_not_started(triggered("blobTrigger", source="LogsAndContainerScan")) is None

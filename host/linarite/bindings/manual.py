@@ -36,6 +36,12 @@ def manual_trigger(function: Function, given: str | None, now: datetime) -> tupl
     return {name: value}, overlaid(own_name, metadata)
 
 
+def event_trigger(event: Mapping[str, Value]) -> tuple[Datum, Metadata]:
+    """The value and metadata of an event of Azure Event Grid."""
+    content = compact(event)
+    return json_text(content), payload_members(content)
+
+
 def _text(function: Function, given: str, now: datetime) -> tuple[Datum, Metadata]:
     return _as_declared(function, given), payload_members(given)
 
@@ -99,7 +105,7 @@ def _event_grid(function: Function, given: str, now: datetime) -> tuple[Datum, M
     value = _json(function, given)
     if not isinstance(value, Mapping):
         raise CannotFire(f"Function '{function.name}' takes one event: expected a JSON object as input, found {_found(given)}.")
-    return json_text(compact(value)), payload_members(given)
+    return event_trigger(value)
 
 
 def _documents(function: Function, given: str, now: datetime) -> tuple[Datum, Metadata]:

@@ -17,7 +17,6 @@ DURABLE = frozenset({"orchestrationtrigger", "activitytrigger", "entitytrigger"}
 _SERVICES = {
     "servicebustrigger": "Azure Service Bus",
     "eventhubtrigger": "Azure Event Hubs",
-    "eventgridtrigger": "Azure Event Grid",
     "cosmosdbtrigger": "Azure Cosmos DB",
     "kafkatrigger": "Apache Kafka",
     "sqltrigger": "Azure SQL",
@@ -38,16 +37,31 @@ _SERVICES = {
 }
 
 
+def is_by_event(function: Function) -> bool:
+    """Whether a blob trigger is told of blobs by Azure Event Grid, rather than looking for them."""
+    return function.trigger.text("source").lower() == "eventgrid"
+
+
 def reason_not_started(function: Function) -> str | None:
     """Why nothing here starts a function by itself, as a sentence that says how to start it; None if something does."""
-    kind = function.trigger_type
-    by_hand = f'Fire it by hand: POST /admin/functions/{function.name} with a JSON body such as {{"input": "..."}}.'
-    if kind == "blobtrigger" and function.trigger.text("source").lower() == "eventgrid":
-        return f"Its blob events come from Azure Event Grid, which does not run locally. {by_hand}"
+    kind, name = function.trigger_type, function.name
+    if kind == "blobtrigger" and is_by_event(function):
+        return f"Its blob events come from Azure Event Grid, {_hook('blobs', 'Host.Functions.' + name)} {_by_hand(name, 'container/blob')}"
+    if kind == "eventgridtrigger":
+        return f"Its events come from Azure Event Grid, {_hook('EventGrid', name)} {_by_hand(name)}"
     if kind in LISTENED or kind in DURABLE:
         return None
     if kind == "warmuptrigger":
         return "Azure calls a warm-up function when it adds an instance. Call it with GET /admin/warmup."
     if service := _SERVICES.get(kind):
-        return f"Its trigger {function.trigger.type} needs {service}, which linarite does not reach. {by_hand}"
-    return f"Its trigger type {function.trigger.type} is not known here. {by_hand}"
+        return f"Its trigger {function.trigger.type} needs {service}, which linarite does not reach. {_by_hand(name)}"
+    return f"Its trigger type {function.trigger.type} is not known here. {_by_hand(name)}"
+
+
+def _by_hand(name: str, example: str = "...") -> str:
+    return f'Fire it by hand: POST /admin/functions/{name} with a JSON body such as {{"input": "{example}"}}.'
+
+
+def _hook(extension: str, name: str) -> str:
+    path = f"/runtime/webhooks/{extension}?functionName={name}"
+    return f"which does not run locally. Send it events: POST {path} with the header aeg-event-type: Notification."

@@ -66,11 +66,16 @@ class BlobListener:
         self._watched = {trigger.function_id: _Watched(trigger, host_storage, host_id) for trigger in triggers}
         self._scans = {
             place: ContainerScan(some[0].trigger.storage, some[0].container, _Finder(self, some).found, clock, wakes, outages)
-            for place, some in _by_place(list(self._watched.values())).items()
+            for place, some in _by_place([one for one in self._watched.values() if not one.trigger.is_by_event]).items()
         }
         self._pump = QueuePump(
             host_storage, self._queue, self._handle, blob_queue_settings(settings), self._poison_for, clock, wakes, outages
         )
+
+    @property
+    def function_ids(self) -> Sequence[str]:
+        """What messages call the functions."""
+        return list(self._watched)
 
     async def start(self) -> None:
         """See `Listener.start`. Containers that are not there yet are waited for."""
@@ -89,7 +94,7 @@ class BlobListener:
         self._wakes.notify(self._host_storage.queues.url(self._queue))
 
     async def _handle(self, message: QueueMessage) -> Outcome:
-        """Start the function, unless the blob is gone or has changed since: then the new version is found by itself."""
+        """Start the function, unless the blob is gone, or has changed since and its new version is found by itself."""
         found = self._read(message)
         if found is None:
             return Outcome.DONE
@@ -98,7 +103,7 @@ class BlobListener:
         blobs = watched.trigger.storage.blobs
         try:
             properties = await blobs.properties(*path)
-            if properties.etag != wanted.etag:
+            if not watched.trigger.is_by_event and properties.etag != wanted.etag.strip('"'):
                 self._look_again(blobs.url(path.container))
                 return Outcome.DONE
             inputs, metadata = await watched.trigger.given(path, properties)
@@ -115,7 +120,7 @@ class BlobListener:
                 watched.trigger.function,
                 inputs,
                 metadata,
-                reason=f"New blob detected(LogsAndContainerScan): {path}",
+                reason=f"New blob detected({'EventGrid' if watched.trigger.is_by_event else 'LogsAndContainerScan'}): {path}",
                 details={**message_details(message), **_blob_details(properties)},
             )
         except (UserCodeFailed, LinariteError):

@@ -16,6 +16,7 @@ from linarite.bindings.connections import DEFAULT, Connections
 from linarite.bindings.manual import CannotFire
 from linarite.bindings.newtonsoft import indented
 from linarite.bindings.trigger_metadata import Metadata, blob_metadata, overlaid
+from linarite.bindings.trigger_types import is_by_event
 from linarite.errors import StorageRefused
 from linarite.invocation import Datum, string
 from linarite.metadata import Function
@@ -35,6 +36,11 @@ class BlobTrigger:
     def function_id(self) -> str:
         """What receipts and messages call the function."""
         return f"Host.Functions.{self.function.name}"
+
+    @property
+    def is_by_event(self) -> bool:
+        """Whether Event Grid tells of blobs, so that none are looked for."""
+        return is_by_event(self.function)
 
     def is_for(self, path: BlobPath) -> bool:
         """Whether the trigger's path is a pattern of that path."""
