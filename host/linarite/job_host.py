@@ -251,7 +251,7 @@ class JobHost:
 
         for warning in app.warnings:
             log.warning("%s", warning)
-        return site_of(app, self._configuration.host, self._configuration.app)
+        return site_of(app, self._configuration.host, self._configuration.app, uses_storage=self._options.uses_storage)
 
     async def _equip(self) -> None:
         """Have what the functions need besides HTTP."""

@@ -70,7 +70,7 @@ class Listening:
                     found[function.name] = listener
             except LinariteError as error:
                 place = f" ({function.source})" if function.source else ""
-                log.error("The '%s' function%s is in error: %s", function.name, place, error)
+                log.error("The '%s' function is in error: %s%s", function.name, error, place)
         self.blobs = self._blob_listener(blobs) if blobs else None
         if self.blobs is not None:
             found[BLOBS] = self.blobs

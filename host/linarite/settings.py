@@ -218,7 +218,7 @@ class AppSettings(Mapping[str, str]):
                 )
         raise NoConnection(
             f"Storage account connection string '{prefixed}' does not exist. Make sure that it is a defined App Setting. "
-            f"Locally it belongs in the Values of local.settings.json; UseDevelopmentStorage=true is Azurite."
+            f"Locally, add {name} to the Values of local.settings.json: a connection string, or UseDevelopmentStorage=true for Azurite."
         )
 
 

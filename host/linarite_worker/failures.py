@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ _FOREIGN_PARTS = ("site-packages", ".python_packages", ".venv", "dist-packages")
 
 
 class LoadError(Exception):
-    """The app declares something that cannot work. `source` is the file and line to look at, if there is one."""
+    """The app declares something that cannot work. `source` is the file and line to look at, `hint` what to do, if there is any."""
 
-    def __init__(self, message: str, source: tuple[str, int] | None = None, type_name: str = "") -> None:
+    def __init__(self, message: str, source: tuple[str, int] | None = None, type_name: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.source = source
+        self.hint = hint
         self.type_name = type_name or "FunctionLoadError"
 
 
@@ -78,10 +80,15 @@ def load_failure(error: BaseException, folder: str, function_name: str = "") -> 
         failure["message"] = error.msg
         failure |= _place(error.filename, error.lineno or 1, error.text, error.offset or 0)
     elif isinstance(error, LoadError):
+        failure["hint"] = error.hint
         if error.source is not None:
             failure |= _place(*error.source)
     elif frames:
         failure |= _place(frames[-1].filename, frames[-1].lineno or 1)
+    if isinstance(error, ModuleNotFoundError):
+        failure["hint"] = (
+            f"If it is a package, have it in requirements.txt and run `{sys.executable} -m pip install -r requirements.txt` in {folder}."
+        )
     return failure
 
 

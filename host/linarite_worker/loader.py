@@ -134,7 +134,7 @@ def _loaded(function: Any, folder: str, script: str, web: WebExtension | None) -
     try:
         signature = signatures.check(name, call, [signatures.declared(binding) for binding in raw], signatures.DECORATED, web)
     except LoadError as error:
-        raise LoadError(str(error), source, error.type_name) from None
+        raise LoadError(str(error), source, error.type_name, error.hint) from None
     facts = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
         "name": name,

@@ -64,17 +64,20 @@ class Wording:
     undeclared: str
     unused: str
     declared_in: str
+    name: str
 
 
 DECORATED = Wording(
     "the following parameters are declared in Python but not in the function definition (function.json or function decorators): ",
     "Extra parameters in binding definition — the following parameters are declared as bindings but are not present in Python:",
     "the binding decorator",
+    "arg_name",
 )
 FUNCTION_JSON = Wording(
     "the following parameters are declared in Python but not in function.json:",
     "the following parameters are declared in function.json but not in Python:",
     "function.json",
+    "name",
 )
 
 
@@ -119,8 +122,8 @@ class _Check:
             self._return_type(explicit) if explicit else None,
         )
 
-    def _fail(self, what: str) -> LoadError:
-        return LoadError(f"cannot load the {self._name} function: {what}")
+    def _fail(self, what: str, hint: str = "") -> LoadError:
+        return LoadError(f"cannot load the {self._name} function: {what}", hint=hint)
 
     def _explicit_return(self) -> Declared | None:
         found = None
@@ -145,12 +148,16 @@ class _Check:
         return True
 
     def _names_agree(self, given_by_us: set[str]) -> None:
+        hint = (
+            f"Its bindings are {', '.join(self._bound)}, its parameters {', '.join(self._parameters) or 'none'}: "
+            f"each {self._wording.name} has to be the name of a parameter, and each parameter that of a binding."
+        )
         undeclared = set(self._parameters) - set(self._bound) - given_by_us
         if undeclared:
-            raise self._fail(f"{self._wording.undeclared} {undeclared!r}")
+            raise self._fail(f"{self._wording.undeclared} {undeclared!r}", hint)
         unused = set(self._bound) - set(self._parameters)
         if unused:
-            raise self._fail(f"{self._wording.unused} {unused!r}")
+            raise self._fail(f"{self._wording.unused} {unused!r}", hint)
 
     def _parameter(self, name: str, binding: Declared) -> tuple[Any, Converter]:
         """Type and converter of one parameter. Without annotation the binding's own converter decides."""
@@ -218,7 +225,11 @@ class _Check:
         else:
             takes = converter_of(binding.type).check_output_type_annotation(annotation)
         if not takes:
-            raise self._fail(f'Python return annotation "{annotation.__name__}" does not match binding type "{binding.type}"')
+            what = "return a response" if binding.type.lower() == "http" else "return what the binding takes"
+            raise self._fail(
+                f'Python return annotation "{annotation.__name__}" does not match binding type "{binding.type}"',
+                f"Remove the annotation, or {what} and annotate that.",
+            )
         return annotation
 
 

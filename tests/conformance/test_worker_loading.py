@@ -86,6 +86,7 @@ async def test_a_missing_module_is_told_with_the_hint_of_the_original(make: Make
     )
     assert (failure.source, failure.text) == (place(tmp_path, 2), "import no_such_module")
     assert failure.traceback == f'  File "{tmp_path}/function_app.py", line 2, in <module>\n    import no_such_module\n'
+    assert f"run `{sys.executable} -m pip install -r requirements.txt` in {tmp_path}" in failure.hint
 
 
 async def test_an_exception_at_import_points_at_the_apps_last_line(make: MakeChannel, tmp_path: Path) -> None:
@@ -198,6 +199,18 @@ async def test_a_signature_that_does_not_fit_fails_the_app_in_the_words_of_the_o
     assert failure.source is not None
     assert failure.source.file == str(tmp_path / "function_app.py")
     assert failure.text.startswith("@app.")
+
+
+async def test_names_that_do_not_fit_are_shown_side_by_side(tmp_path: Path) -> None:
+    source = f"{PREAMBLE}{TIMER}def f(t: func.TimerRequest, more: str): ...\n"
+    failure = await failure_of(in_process, tmp_path, source)
+    assert failure.hint.startswith("Its bindings are timer, its parameters t, more: each arg_name has to be the name of a parameter")
+
+
+async def test_a_route_that_is_said_to_return_nothing_is_told_what_to_do(tmp_path: Path) -> None:
+    failure = await failure_of(in_process, tmp_path, PREAMBLE + "@app.route()\ndef f(req: func.HttpRequest) -> None: ...\n")
+    assert failure.message.endswith('Python return annotation "NoneType" does not match binding type "http"')
+    assert failure.hint == "Remove the annotation, or return a response and annotate that."
 
 
 async def test_what_fits_loads(make: MakeChannel, tmp_path: Path) -> None:

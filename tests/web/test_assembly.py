@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,11 @@ def test_a_failure_shows_place_line_and_caret() -> None:
 def test_a_failure_shows_the_apps_own_frames() -> None:
     failure = LoadFailure(type_name="ValueError", message="no", traceback='  File "a.py", line 1, in <module>\n    x()\n')
     assert failure_text(failure).endswith('Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    x()')
+
+
+def test_what_to_do_comes_last() -> None:
+    failure = LoadFailure(type_name="ValueError", message="no", traceback="  frames\n", hint="Say yes.")
+    assert failure_text(failure).splitlines()[-2:] == ["  frames", "Say yes."]
 
 
 def test_an_app_that_cannot_be_loaded_runs_without_functions() -> None:
@@ -117,7 +124,7 @@ def test_a_site_is_announced_in_the_functions_hosts_words(caplog: pytest.LogCapt
         (
             "Host.Startup",
             logging.ERROR,
-            "The 'b' function is in error: The route specified conflicts with the route defined by function 'a'.",
+            "The 'b' function is in error: The route specified conflicts with the route defined by function 'a'. (function_app.py:7)",
         ),
         ("Host.Startup", logging.INFO, "Function 'Functions.tick' is disabled"),
     ]
@@ -128,6 +135,35 @@ def test_a_broken_app_is_one_error_that_says_what_azure_would_show(caplog: pytes
     assert len(errors) == 1
     assert errors[0].startswith("function_app.py:3: SyntaxError")
     assert "On Azure every route would answer 404" in errors[0]
+
+
+def test_an_error_of_a_function_ends_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    timer = function("tick", {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "%When%"})
+    [error] = [text for _, level, text in announced(assembled(IndexedApp(functions=(timer,))), caplog) if level == logging.ERROR]
+    assert error.startswith("The 'tick' function is in error: Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.tick'. ")
+    assert error.endswith("'%When%' does not resolve to a value. Add it to the Values of local.settings.json. (function_app.py:7)")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "error"),
+    [
+        (
+            {"type": "queueTrigger", "queueName": "orders", "connection": "Shop"},
+            "'AzureWebJobsShop' does not exist.* add Shop to the Values",
+        ),
+        ({"type": "queueTrigger", "queueName": "my_orders"}, "'my_orders' is not a valid queue name"),
+        ({"type": "blobTrigger", "path": "{container}/x", "connection": ""}, "a trigger watches one container"),
+        ({"type": "blobTrigger", "path": "in/{name}", "connection": "Bad"}, "'?Bad'?"),
+        ({"type": "blobTrigger", "path": "in/{name}", "connection": "AzureWebJobsStorage"}, None),
+        ({"type": "queueTrigger", "queueName": "orders", "connection": "Good"}, None),
+    ],
+)
+def test_a_storage_trigger_that_cannot_be_listened_to_is_in_error(trigger: dict[str, Any], error: str | None) -> None:
+    app = IndexedApp(functions=(function("f", {"direction": "IN", "name": "it", **trigger}),))
+    settings = AppSettings({"Bad": "nonsense", "Good": "UseDevelopmentStorage=true"})
+    found = site_of(app, HostSettings(), settings, uses_storage=True).function_errors.get("f", ())
+    assert [bool(re.search(error or "", text)) for text in found] == [True] * (error is not None)
+    assert site_of(app, HostSettings(), settings).function_errors == {}
 
 
 def test_an_app_without_functions_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:

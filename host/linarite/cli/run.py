@@ -163,7 +163,8 @@ class _Session:
 
     def _listing(self, host: Host) -> list[str]:
         site = host.site
-        loaded = [function for function in site.functions if function.name not in site.function_errors]
+        served = site.functions if site.state == "Running" else ()
+        loaded = [function for function in served if function.name not in site.function_errors]
         times = host.job.next_times if host.job is not None else {}
         prefix = site.host.http.route_prefix
         return listing(loaded, base_url=host.base_url, route_prefix=prefix, disabled=site.disabled, next_times=times)

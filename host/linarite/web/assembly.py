@@ -28,14 +28,17 @@ _NO_FUNCTIONS = (
 )
 
 
-def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings) -> Site:
-    """The site of an app. Mistakes of the app's are in it: in its state and errors, or with the functions they belong to."""
+def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings, *, uses_storage: bool = False) -> Site:
+    """The site of an app. Mistakes of the app's are in it: in its state and errors, or with the functions they belong to.
+
+    `uses_storage`: whether queues and blobs are going to be listened to.
+    """
     disabled = [function.name for function in app.functions if settings.disables(function.name)]
     found = {failure.function_name: (failure_text(failure),) for failure in app.function_failures}
     errors = [] if app.failure is None else [failure_text(app.failure)]
     try:
         checked = function_rules.check(app.functions, host.functions, disabled)
-        functions, unresolved = _resolved(checked.functions, settings)
+        functions, unresolved = _resolved(checked.functions, settings, uses_storage=uses_storage)
         runnable = [function for function in functions if function.name not in checked.errors and function.name not in unresolved]
         table = route_table(runnable, host.http.route_prefix)
     except AppError as error:
@@ -52,8 +55,10 @@ def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings) -> Site:
     )
 
 
-def _resolved(functions: Iterable[Function], settings: AppSettings) -> tuple[tuple[Function, ...], dict[str, tuple[str, ...]]]:
-    """The functions with their `%SETTING%`s replaced; of those that name a setting which is not there, or no schedule, the message."""
+def _resolved(
+    functions: Iterable[Function], settings: AppSettings, *, uses_storage: bool
+) -> tuple[tuple[Function, ...], dict[str, tuple[str, ...]]]:
+    """The functions with their `%SETTING%`s replaced; of those that name a setting, schedule, queue, ... that cannot be, the message."""
     resolved: list[Function] = []
     errors: dict[str, tuple[str, ...]] = {}
     for function in functions:
@@ -62,10 +67,16 @@ def _resolved(functions: Iterable[Function], settings: AppSettings) -> tuple[tup
             function = with_settings(function, settings)
             if function.trigger_type == "timertrigger":
                 parse_schedule(function.trigger.text("schedule"))
+            if uses_storage and function.trigger_type in ("queuetrigger", "blobtrigger"):
+                from linarite.bindings.trigger_checks import check_trigger  # brings storage along, which few apps need
+
+                check_trigger(function, settings)
         except UnresolvedSetting as error:
-            errors[function.name] = (f"{indexing}Microsoft.Azure.WebJobs.Host: {error}",)
+            errors[function.name] = (f"{indexing}Microsoft.Azure.WebJobs.Host: {error} Add it to the Values of local.settings.json.",)
         except BadSchedule as error:
             errors[function.name] = (f"{indexing}Microsoft.Azure.WebJobs.Extensions: {error}",)
+        except AppError as error:
+            errors[function.name] = (f"{indexing}{error}",)
         resolved.append(function)
     return tuple(resolved), errors
 
@@ -92,9 +103,15 @@ def announce(site: Site) -> None:
         _startup.error("%s\nNone of the app's functions is loaded. On Azure every route would answer 404, with no visible error.", error)
     for name, errors in site.function_errors.items():
         for error in errors:
-            _startup.error("The '%s' function is in error: %s", name, error)
+            _startup.error("The '%s' function is in error: %s%s", name, error, _place(site.function(name), error))
     for name in sorted(site.disabled, key=str.upper):
         _startup.info("Function 'Functions.%s' is disabled", name)
+
+
+def _place(function: Function | None, error: str) -> str:
+    """Where a function is written, to stand behind its error; unless that begins with it."""
+    source = function.source if function is not None else None
+    return "" if source is None or str(source) in error else f" ({source})"
 
 
 def failure_text(failure: LoadFailure) -> str:
@@ -104,6 +121,8 @@ def failure_text(failure: LoadFailure) -> str:
     lines = [f"{place}{kind}{failure.message}", *_excerpt(failure)]
     if failure.traceback:
         lines += ["Traceback (most recent call last):", failure.traceback.rstrip()]
+    if failure.hint:
+        lines.append(failure.hint)
     return "\n".join(lines)
 
 

@@ -35,6 +35,7 @@ class LoadFailure(msgspec.Struct, frozen=True, kw_only=True):
     """Why an app, or one function of a function.json app, could not be loaded.
 
     `traceback` holds the app's frames only. `source`, `text` and `caret` (a column from 1) point at the line where they are known.
+    `message` is the Functions worker's; `hint` is ours, and says what to do.
     """
 
     type_name: str
@@ -44,6 +45,7 @@ class LoadFailure(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     caret: int = 0
     function_name: str = ""
+    hint: str = ""
 
 
 class IndexedApp(msgspec.Struct, frozen=True, kw_only=True):
