@@ -30,7 +30,16 @@ from linarite.durable.events import (
     TaskScheduled,
 )
 from linarite.durable.messages import TaskMessage
-from linarite.errors import FunctionTimedOut, HubUnavailable, UserCodeFailed, WorkerDied, WorkItemLockLost
+from linarite.errors import (
+    AppError,
+    FunctionTimedOut,
+    HubUnavailable,
+    LinariteError,
+    StorageUnavailable,
+    UserCodeFailed,
+    WorkerDied,
+    WorkItemLockLost,
+)
 from linarite.invocation import Datum
 from linarite.metadata import Binding, Function
 from linarite.settings import DurableSettings
@@ -111,7 +120,7 @@ class App:
                 warnings.simplefilter("ignore")
                 text: str | None = self.code[function.name](value)
             return text
-        except (WorkerDied, FunctionTimedOut, asyncio.CancelledError):
+        except (LinariteError, asyncio.CancelledError):
             raise
         except Exception as error:
             raise UserCodeFailed(type(error).__name__, str(error), "stack") from None
@@ -205,6 +214,27 @@ async def test_an_activity_that_raises_or_takes_too_long_has_failed(bench: Bench
     event = (await bench.run(activity("hello"))).event
     assert isinstance(event, TaskFailed)
     assert str(event.reason).startswith("Activity function 'hello' failed: JSONDecodeError: ")
+
+
+@pytest.mark.parametrize("problem", [AppError("Nothing here implements it."), StorageUnavailable("Nothing here implements it.")])
+async def test_an_activity_whose_binding_fails_has_failed(bench: Bench, problem: Exception) -> None:
+    def fail(value: str) -> str:
+        raise problem
+
+    bench.app.code["hello"] = fail
+    event = (await bench.run(activity("hello"))).event
+    assert isinstance(event, TaskFailed)
+    assert event.reason == "Activity function 'hello' failed: Nothing here implements it."
+
+
+async def test_an_orchestrator_whose_binding_fails_has_failed(bench: Bench) -> None:
+    def fail(value: str) -> str:
+        raise AppError("Nothing here implements it.")
+
+    bench.app.code["chain"] = fail
+    completed = (await bench.decide(started("chain"))).new_events[-2]
+    assert isinstance(completed, ExecutionCompleted)
+    assert completed.result == "Orchestrator function 'chain' failed: Nothing here implements it."
 
 
 async def test_unknown_names_are_answered_with_a_sentence(bench: Bench) -> None:
@@ -392,6 +422,16 @@ async def test_an_entity_that_takes_too_long_answers_with_the_time_out(bench: Be
         "result": "Timeout value of 00:05:00 was exceeded by function: Counter",
         "exceptionType": "Error",
     }
+
+
+async def test_an_entity_whose_binding_fails_answers_with_the_reason(bench: Bench) -> None:
+    def fail(value: str) -> str:
+        raise AppError("Nothing here implements it.")
+
+    bench.dispatcher.functions = DurableFunctions([function("Counter", "entityTrigger")], str)
+    bench.app.code["Counter"] = fail
+    found = response(await bench.decide(asked("add")))
+    assert json.loads(found["result"]) == "Nothing here implements it."
 
 
 async def test_an_entity_that_raises_fails_its_operations(bench: Bench) -> None:

@@ -424,8 +424,10 @@ async def test_an_output_that_cannot_be_written_fails_the_invocation(
 
 async def test_a_binding_that_nobody_implements_is_named(clock: ManualClock) -> None:
     async with invoking(Worker(), clock, bindings=BindingTypes({"blob": Shelf({})}, {})) as invoker:
-        with pytest.raises(BindingNotSupported, match=r"the sql input rows of work .* Implemented: blob"):
+        with pytest.raises(BindingNotSupported, match=r"the sql input rows of work.* Implemented: blob"):
             await invoker.invoke(function_with(binding("sql", "rows", "in")), {}, reason="x")
+        assert invoker.objection(function_with(binding("blob", "text", "in"))) is None
+        assert "the sms output text of work" in str(invoker.objection(function_with(binding("sms", "text", "out"))))
 
 
 async def test_the_trace_context_reaches_the_worker(clock: ManualClock) -> None:

@@ -27,7 +27,7 @@ from linarite.durable.events import HistoryEvent, TaskScheduled
 from linarite.durable.messages import TaskMessage, is_entity
 from linarite.durable.plan import execution_id_of
 from linarite.durable.turn import Episode, Knowledge, Outcome, Reply, take_turn
-from linarite.errors import FunctionTimedOut, HubError, UserCodeFailed, WorkerDied, WorkItemLockLost
+from linarite.errors import AppError, FunctionTimedOut, HubError, LinariteError, UserCodeFailed, WorkerDied, WorkItemLockLost
 from linarite.invocation import Datum, string
 from linarite.metadata import Function
 from linarite.settings import DurableSettings
@@ -50,7 +50,8 @@ class AppCalls(Protocol):
     async def call(self, function: Function, value: str, metadata: Mapping[str, Datum]) -> str | None:
         """Run it with this trigger value, and return the JSON text it returned, if any.
 
-        Raises UserCodeFailed if it raised, FunctionTimedOut if it took too long, WorkerDied if its process ended.
+        Raises UserCodeFailed if it raised, FunctionTimedOut if it took too long, WorkerDied if its process ended, an AppError
+        if a binding of it could not be read or written.
         """
         ...
 
@@ -165,6 +166,8 @@ class Dispatcher:
             text = await self._calls.call(function, document, {})
         except UserCodeFailed as error:
             return answers.failure(name, error, clock)
+        except AppError as error:
+            return answers.refusal(name, str(error))
         return answers.answer(name, text, clock)
 
     async def _decide_entity(self, item: OrchestrationWorkItem) -> Outcome:
@@ -188,6 +191,8 @@ class Dispatcher:
             return entities.failed(batch, str(error), self._now())
         except FunctionTimedOut as error:
             return entities.timed_out(batch, str(error), self._now())
+        except AppError as error:
+            return entities.failed(batch, str(error), self._now())
         return entities.reply(batch, text, self._now())
 
     async def _commit(self, item: OrchestrationWorkItem, outcome: Outcome, memory: _Memory) -> None:
@@ -272,7 +277,9 @@ class Dispatcher:
             returned = await self._calls.call(function, activities.trigger_value(event.input), {"instanceId": string(instance_id)})
         except UserCodeFailed as error:
             return activities.failed(event.event_id, event.name, error, self._now())
-        except FunctionTimedOut as error:
+        except WorkerDied:
+            raise
+        except LinariteError as error:  # it took too long, or a binding of it could not be read or written
             return activities.refused(event.event_id, event.name, str(error), self._now())
         return activities.completed(event.event_id, returned, self._now())
 

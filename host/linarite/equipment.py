@@ -85,6 +85,9 @@ class Equipment:
     async def begin(self, work: Work) -> None:
         """Start the listeners and the durable work of the functions as they are now."""
         functions = runnable(self._ground.site())
+        for function in functions:
+            if objection := self._ground.invoker.objection(function):
+                log.warning("Calls of function '%s' will fail. %s", function.name, objection)
         assert self._listening is not None
         uses_storage = self._ground.options.uses_storage
         await work.listen(self._listening.listeners([one for one in functions if uses_storage or one.trigger_type not in _STORAGE]))

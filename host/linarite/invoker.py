@@ -236,16 +236,21 @@ class Invoker:
             plan = self._plans[function.id] = self._planned(function)
         return plan
 
+    def objection(self, function: Function) -> str | None:
+        """Why a call of the function must fail: it has a binding that nothing here can read or write."""
+        for binding in _around(function):
+            known = self.bindings.inputs if binding.direction == "in" else self.bindings.outputs
+            if binding.type.lower() not in known:
+                what = f"the {binding.type} {'in' if binding.direction == 'in' else 'out'}put {binding.name} of {function.name}"
+                place = f" ({function.source})" if function.source else ""
+                return f"Nothing here implements {what}{place}. Implemented: {', '.join(sorted(known)) or 'none'}."
+        return None
+
     def _planned(self, function: Function) -> _Plan:
-        others = [binding for binding in function.bindings if not binding.is_trigger and binding.type.lower() != "http"]
-        inputs = tuple(binding for binding in others if binding.direction == "in")
-        outputs = tuple(binding for binding in others if binding.direction != "in")
-        for bindings, known in ((inputs, self.bindings.inputs), (outputs, self.bindings.outputs)):
-            for binding in bindings:
-                if binding.type.lower() not in known:
-                    what = f"the {binding.type} {binding.direction}put {binding.name} of {function.name} ({function.source})"
-                    raise BindingNotSupported(f"Nothing here implements {what}. Implemented: {', '.join(sorted(known)) or 'none'}.")
-        return _Plan(function, inputs, outputs)
+        if objection := self.objection(function):
+            raise BindingNotSupported(objection)
+        inputs = tuple(binding for binding in _around(function) if binding.direction == "in")
+        return _Plan(function, inputs, tuple(binding for binding in _around(function) if binding.direction != "in"))
 
     def _begin(self, invocation_id: str, function: Function) -> InFlight:
         task = asyncio.current_task()
@@ -312,6 +317,11 @@ class _Request:
 
 def _limit(timeout_s: float) -> str:
     return timespan_text(timedelta(seconds=timeout_s))
+
+
+def _around(function: Function) -> list[Binding]:
+    """The bindings that are read before a call or written after it."""
+    return [binding for binding in function.bindings if not binding.is_trigger and binding.type.lower() != "http"]
 
 
 def _delay_s(policy: RetrySettings, count: int) -> float:
