@@ -40,7 +40,7 @@ from linarite.errors import (
     WorkerDied,
     WorkItemLockLost,
 )
-from linarite.invocation import Datum
+from linarite.invocation import Datum, Place
 from linarite.metadata import Binding, Function
 from linarite.settings import DurableSettings
 from linarite.taskhub.protocol import ActivityWorkItem, OrchestrationWorkItem
@@ -107,6 +107,8 @@ class App:
         self.seen: list[tuple[str, str, dict[str, Any]]] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.sought: list[tuple[str, list[Any], int | None]] = []
+        self.found: Place | None = None
         self.running = 0
         self.most = 0
 
@@ -126,6 +128,10 @@ class App:
             raise UserCodeFailed(type(error).__name__, str(error), "stack") from None
         finally:
             self.running -= 1
+
+    async def place(self, function: Function, value: str, task_id: int | None) -> Place | None:
+        self.sought.append((function.name, json.loads(value)["history"], task_id))
+        return self.found
 
 
 def function(name: str, trigger: str, **members: Any) -> Function:
@@ -250,6 +256,28 @@ async def test_unknown_names_are_answered_with_a_sentence(bench: Bench) -> None:
         "Orchestrator function 'nope' failed: The function 'nope' doesn't exist, is disabled, or is not an orchestrator function. "
         "Additional info: The following are the known orchestrator functions: 'chain'."
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "place"),
+    [(Place("a.py", 12, "Other"), " (a.py:12)"), (Place("a.py", 12, "hello"), ""), (None, "")],
+    ids=["known", "of another task", "unknown"],
+)
+async def test_a_changed_orchestrator_is_told_with_row_action_and_line(
+    bench: Bench, caplog: pytest.LogCaptureFixture, found: Place | None, place: str
+) -> None:
+    def changed(context: Context) -> Any:
+        yield context.call_activity("other", "x")
+
+    first = await bench.decide(started("chain"))
+    bench.app.code["chain"] = df.Orchestrator.create(changed)
+    bench.app.found = found
+    await bench.decide(following(first, TaskCompleted(task_scheduled_id=0, result='"Hello"', timestamp=T0)))
+    assert [(name, len(history), task_id) for name, history, task_id in bench.app.sought] == [("chain", 6, 0)]
+    assert caplog.messages == [
+        "Instance 'i' does not replay its history: row 2 is TaskScheduled 'hello' (task 0), and the orchestrator now asks for "
+        f"CallActivity 'other'{place}."
+    ]
 
 
 async def test_an_app_of_the_next_sdk_fails_with_what_to_install(bench: Bench) -> None:

@@ -25,10 +25,11 @@ from linarite.durable.checks import VersionRejected
 from linarite.durable.entities import Batch, BatchReply, take_entity_turn
 from linarite.durable.events import HistoryEvent, TaskScheduled
 from linarite.durable.messages import TaskMessage, is_entity
+from linarite.durable.numbering import NonDeterministic
 from linarite.durable.plan import execution_id_of
 from linarite.durable.turn import Episode, Knowledge, Outcome, Reply, take_turn
 from linarite.errors import AppError, FunctionTimedOut, HubError, LinariteError, UserCodeFailed, WorkerDied, WorkItemLockLost
-from linarite.invocation import Datum, string
+from linarite.invocation import Datum, Place, string
 from linarite.metadata import Function
 from linarite.settings import DurableSettings
 from linarite.taskhub.protocol import ActivityWorkItem, OrchestrationWorkItem, WorkSource
@@ -52,6 +53,13 @@ class AppCalls(Protocol):
 
         Raises UserCodeFailed if it raised, FunctionTimedOut if it took too long, WorkerDied if its process ended, an AppError
         if a binding of it could not be read or written.
+        """
+        ...
+
+    async def place(self, function: Function, value: str, task_id: int | None) -> Place | None:
+        """Run an orchestrator with this trigger value once more, for the place that yields the task with that id; None for where it ends.
+
+        Raises as `call` does.
         """
         ...
 
@@ -151,7 +159,30 @@ class Dispatcher:
                 episode = turn.send(Reply(answer, self._now()))
         except StopIteration as end:
             outcome: Outcome = end.value
+            if outcome.non_deterministic is not None:
+                await self._say_difference(episode, outcome.non_deterministic)
             return outcome
+
+    async def _say_difference(self, episode: Episode, difference: NonDeterministic) -> None:
+        place = await self._place(episode, difference)
+        log.error(
+            "Instance '%s' does not replay its history: row %d is %s, and the orchestrator now asks for %s%s.",
+            *(episode.instance_id, difference.row, difference.recorded, difference.found),
+            f" ({place.file}:{place.line})" if place else "",
+        )
+
+    async def _place(self, episode: Episode, difference: NonDeterministic) -> Place | None:
+        """The line that differs. An orchestrator that does other things each time it is asked has none that is sure."""
+        function = self.functions.get("orchestrator", episode.started.name)
+        if function is None:
+            return None
+        document = request(episode, EncodedHistory(), self._settings.http_async_sleep_ms)
+        try:
+            place = await self._calls.place(function, document, difference.task_id)
+        except (UserCodeFailed, LinariteError) as problem:
+            log.debug("The line is not known: %s", problem)
+            return None
+        return place if place is not None and place.name.lower() == difference.calls.lower() else None
 
     async def _ask(self, episode: Episode, memory: _Memory) -> Answer:
         """Put an episode to the app."""
@@ -196,12 +227,6 @@ class Dispatcher:
         return entities.reply(batch, text, self._now())
 
     async def _commit(self, item: OrchestrationWorkItem, outcome: Outcome, memory: _Memory) -> None:
-        if outcome.non_deterministic is not None:
-            difference = outcome.non_deterministic
-            log.error(
-                "Instance '%s' does not replay its history: row %d is %s, and the orchestrator now asks for %s.",
-                *(item.instance_id, difference.row, difference.recorded, difference.found),
-            )
         for warning in outcome.warnings:
             log.warning("Instance '%s': %s", item.instance_id, warning)
         try:

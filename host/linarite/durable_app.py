@@ -11,7 +11,7 @@ from linarite.bindings.protocol import Call
 from linarite.clock import Clock
 from linarite.dialects.names import DurableFunctions
 from linarite.hubs import Hubs
-from linarite.invocation import Datum, string
+from linarite.invocation import Datum, InvocationResult, Place, SoughtTask, string
 from linarite.invoker import Invoker
 from linarite.metadata import Binding, Function
 from linarite.settings import AppSettings, DurableSettings
@@ -22,6 +22,8 @@ from linarite.web.durable_api.urls import Webhook, client_binding
 
 NO_REASON = "(null)"
 """What the runtime prints as the reason of an orchestrator's, an activity's or an entity's invocation."""
+SEARCH = "It does not replay its history; this looks for the line."
+"""Reason of the one invocation more that finds where an orchestrator has changed."""
 
 
 class DurableCalls:
@@ -34,8 +36,18 @@ class DurableCalls:
         """See `dispatcher.AppCalls`. A retry policy on such a function is the orchestrator's affair, not the host's."""
         inputs = {function.trigger.name: string(value)}
         result = await self._invoker.invoke(function, inputs, metadata, reason=NO_REASON, is_retried=False)
-        returned = result.return_value
-        return None if returned is None or returned.kind == "none" else str(returned.value)
+        return _text(result)
+
+    async def place(self, function: Function, value: str, task_id: int | None) -> Place | None:
+        """See `dispatcher.AppCalls`. The invocation is logged, with a reason that says what it is for."""
+        inputs = {function.trigger.name: string(value)}
+        result = await self._invoker.invoke(function, inputs, reason=SEARCH, is_retried=False, seeks=SoughtTask(task_id))
+        return msgspec.json.decode(_text(result) or "null", type=Place | None)
+
+
+def _text(result: InvocationResult) -> str | None:
+    returned = result.return_value
+    return None if returned is None or returned.kind == "none" else str(returned.value)
 
 
 class DurableClientInput:

@@ -98,6 +98,20 @@ class RetryAttempt(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None
 
 
+class SoughtTask(msgspec.Struct, frozen=True):
+    """A task of an orchestrator, by its id; None means wherever the orchestrator is when its history ends."""
+
+    id: int | None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A line of an orchestrator that yields a task; `name` is what the task calls, "" if that has none."""
+
+    file: str
+    line: int
+    name: str
+
+
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """What the worker is asked to run. `inputs` holds the trigger's value and every input binding's, by binding name."""
 
@@ -109,6 +123,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     trace_parent: str = ""
     trace_state: str = ""
     retry: RetryAttempt | None = None
+    seeks: SoughtTask | None = None
+    """Not for the function's result, but for the place in it that yields this task; the result is JSON text of that place, or null."""
 
 
 class InvocationResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from linarite.bindings.protocol import NO_BINDINGS, BindingTypes, Call
 from linarite.clock import Clock
 from linarite.errors import AppError, FunctionTimedOut, LinariteError, UserCodeFailed
 from linarite.function_log import FunctionLog, logger_of
-from linarite.invocation import Datum, Invocation, InvocationResult, RetryAttempt
+from linarite.invocation import Datum, Invocation, InvocationResult, RetryAttempt, SoughtTask
 from linarite.metadata import Binding, Function, RetrySettings
 from linarite.timespans import timespan_text
 from linarite.workers.protocol import WorkerChannel
@@ -131,14 +131,15 @@ class Invoker:
         trace_parent: str = "",
         trace_state: str = "",
         is_retried: bool = True,
+        seeks: SoughtTask | None = None,
     ) -> InvocationResult:
         """Run a function, again if its policy says so (and `is_retried`); each attempt has an id of its own.
 
-        `inputs` holds the trigger's value. `reason` and `details` are for the log. What remains in the result is for the trigger:
-        outputs that a binding here has written are taken out.
+        `inputs` holds the trigger's value. `reason` and `details` are for the log. What remains in the result is for the
+        trigger: outputs that a binding here has written are taken out. `seeks` is the invocation's.
         Raises UserCodeFailed, WorkerDied, FunctionTimedOut, or what a binding raised.
         """
-        request = _Request(function, inputs, trigger_metadata, reason, details, trace_parent, trace_state)
+        request = _Request(function, inputs, trigger_metadata, reason, details, trace_parent, trace_state, seeks)
         policy = (function.retry or self._retry) if is_retried and not function.is_streamed else None  # nobody has the request again
         if policy is None:
             return await self._attempt(request, None)
@@ -214,6 +215,7 @@ class Invoker:
                 trace_parent=request.trace_parent,
                 trace_state=request.trace_state,
                 retry=retry,
+                seeks=request.seeks,
             )
         )
         return result if call is None or not plan.outputs else await self._write(plan, call, result)
@@ -313,6 +315,7 @@ class _Request:
     details: Mapping[str, str] | None
     trace_parent: str
     trace_state: str
+    seeks: SoughtTask | None
 
 
 def _limit(timeout_s: float) -> str:

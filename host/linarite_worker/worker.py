@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextvars import Context
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from linarite_worker.invocations import Request
 from linarite_worker.loader import LoadedFunction
 from linarite_worker.logs import Forwarding
 from linarite_worker.threads import Threads
+from linarite_worker.yields import finding
 
 _SDK_INFO = re.compile(r"azure[._]functions(?P<durable>[._]durable)?-(?P<version>[^-]+)\.dist-info")
 DEFAULT_THREADS = 1000
@@ -173,6 +175,8 @@ class Worker:
             text = f"The app has no function {header['function_name']} any more; it was loaded anew meanwhile."
             self._send(invocations.failure(header["id"], LoadError(text, type_name="FunctionNotLoaded")))
             return
+        if "seeks_task" in header:
+            function = replace(function, call=finding(function.call, header["seeks_task"]))
         request = Request(header, body, function)
         context = current.context_of(request.id, self._context)
         if function.is_async or function.signature.streamed:

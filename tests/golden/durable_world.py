@@ -56,6 +56,9 @@ class WorkerCalls:
         returned = result.return_value
         return None if returned is None or returned.value is None else str(returned.value)
 
+    async def place(self, function: Function, value: str, task_id: int | None) -> None:
+        """Only the log would say it."""
+
 
 class _World:
     """Both doors over a hub that works, and over others, empty, that requests name."""

@@ -52,13 +52,18 @@ _CHANGED = "Was a change made to the orchestrator code after this instance had a
 
 
 class NonDeterministic(Exception):
-    """The actions do not repeat what the history says was asked for. `row` is the history's position, from 0."""
+    """The actions do not repeat what the history says was asked for. `row` is the history's position, from 0.
+
+    `task_id` is the id of the task that was found, None without one; `calls` the activity or orchestrator that it calls.
+    """
 
     def __init__(self, event: Scheduling, row: int, found: Task | None) -> None:
         super().__init__(f"Non-Deterministic workflow detected: {_complaint(event, found)}")
         self.row = row
         self.recorded = f"{type(event).__name__} {_name_of(event)!r} (task {event.event_id})"
         self.found = "no action" if found is None else f"{type(found.action).__name__} {_name_of(found.action)!r}"
+        self.task_id = None if found is None else found.id
+        self.calls = found.action.name if found is not None and isinstance(found.action, CallActivity | CallSubOrchestration) else ""
 
 
 class Task:

@@ -140,6 +140,8 @@ def invoke(invocation: Invocation) -> bytes:
         header["trace_state"] = invocation.trace_state
     if invocation.retry is not None:
         header["retry"] = invocation.retry
+    if invocation.seeks is not None:
+        header["seeks_task"] = invocation.seeks.id
     return _frame(header, body)
 
 
