@@ -7,6 +7,7 @@ Usage: `__main__.py FOLDER CHANNEL`, where CHANNEL is the number of an inherited
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import os
 import socket
@@ -28,6 +29,7 @@ _MOST_WAITING = 1000
 
 def main(arguments: list[str]) -> int:
     """Serve the host until it goes away. The exit code matters only if there is nothing to serve."""
+    gc.disable()  # until the app is loaded: what is imported before stays
     folder, channel = arguments
     sys.argv[1:] = []
     line = _connect(channel)
@@ -106,6 +108,7 @@ def _receive(stream: IO[bytes], worker: Worker, loop: asyncio.AbstractEventLoop)
                 case "import":
                     loop.call_soon_threadsafe(_import_ahead, header["modules"])
                 case "load":
+                    loop.call_soon_threadsafe(_collect_from_now_on)
                     loop.call_soon_threadsafe(worker.load, header)
     except ConnectionError:
         pass
@@ -113,6 +116,12 @@ def _receive(stream: IO[bytes], worker: Worker, loop: asyncio.AbstractEventLoop)
         traceback.print_exc(file=sys.__stderr__)
         os._exit(_BROKEN)
     os._exit(0)
+
+
+def _collect_from_now_on() -> None:
+    """The app finds the garbage collector as any program does, and nothing of ours to look through."""
+    gc.freeze()
+    gc.enable()
 
 
 def _import_ahead(modules: list[str]) -> None:

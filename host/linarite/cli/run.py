@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -79,7 +80,10 @@ class _Session:
         try:
             with self._signals():
                 starting = asyncio.ensure_future(host.start())
-                if await self._unless_told(starting):
+                has_started = await self._unless_told(starting)
+                gc.freeze()  # what is here now is for good, so that no collection need look through it
+                gc.enable()
+                if has_started:
                     self._list(host)
                     await self._told.wait()
                 await self._end(host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,6 +101,8 @@ def _options(command: F) -> F:
 @_options
 def start(**given: Any) -> None:
     """Serve and fire the functions of the app in this folder."""
+    gc.disable()  # what is imported now stays; to look through it again and again is a quarter of the start
+    click.get_current_context().call_on_close(gc.enable)  # if it does not get as far as to serve
     from linarite.cli.run import run
     from linarite.options import HostOptions
 

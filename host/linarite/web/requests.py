@@ -30,12 +30,15 @@ class ClientGone(Exception):
 
 def refusal(scope: Scope) -> int | None:
     """The status with which the Functions host's server refuses a request that ours lets pass, or None."""
-    headers = scope["headers"]
-    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEADER_BYTES:
+    size_bytes, has_host = 0, False
+    for name, value in scope["headers"]:
+        size_bytes += len(name) + len(value) + 4
+        has_host = has_host or name == b"host"
+    if len(scope["headers"]) > MAX_HEADERS or size_bytes > MAX_HEADER_BYTES:
         return 431
     if len(scope["raw_path"]) + len(scope["query_string"]) + len(scope["method"]) + 11 > MAX_LINE_BYTES:
         return 414
-    if scope["http_version"] != "1.0" and not any(name == b"host" for name, _ in headers):
+    if scope["http_version"] != "1.0" and not has_host:
         return 400
     return None if scope["query_string"].isascii() else 400
 
