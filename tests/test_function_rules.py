@@ -9,6 +9,7 @@ import pytest
 from linarite.function_rules import AmbiguousNames, check
 from tests.web.functions import function, http_function
 
+RULE = "Valid are letters and digits, a letter first; no underscore."
 TRIGGER = {"direction": "IN", "type": "httpTrigger", "name": "req"}
 
 
@@ -35,8 +36,8 @@ def output(name: str, kind: str = "queue", direction: str = "OUT") -> dict[str, 
     [
         ([], "At least one binding must be declared."),
         ([output("msg")], "No trigger binding specified. A function must have a trigger input binding."),
-        ([TRIGGER, output("my_queue")], "The binding name my_queue is invalid. Please assign a valid name to the binding."),
-        ([TRIGGER, output("1st")], "The binding name 1st is invalid. Please assign a valid name to the binding."),
+        ([TRIGGER, output("my_queue")], "The binding name my_queue is invalid. Please assign a valid name to the binding. " + RULE),
+        ([TRIGGER, output("1st")], "The binding name 1st is invalid. Please assign a valid name to the binding. " + RULE),
         ([TRIGGER, output("$return", direction="IN")], "$return bindings must specify a direction of 'out'."),
         ([TRIGGER, output("REQ")], "Multiple bindings with name 'REQ' discovered. Binding names must be unique."),
     ],

@@ -17,6 +17,8 @@ from linarite.metadata import Binding, Function
 _FUNCTION_NAME = re.compile(r"[a-z][a-z0-9_\-]{0,127}", re.IGNORECASE | re.ASCII)
 _BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return", re.ASCII)
 
+_GOOD_NAME = "Valid are letters and digits, a letter first; no underscore."
+
 BINDING_TYPES = frozenset(
     {
         *("http", "queue", "blob", "table", "servicebus", "eventhub", "eventgrid", "cosmosdb", "sql", "mysql", "kafka"),
@@ -99,7 +101,7 @@ def metadata_error(function: Function) -> str | None:
 
 def _binding_error(binding: Binding) -> str | None:
     if not _BINDING_NAME.fullmatch(binding.name):
-        return f"The binding name {binding.name} is invalid. Please assign a valid name to the binding."
+        return f"The binding name {binding.name} is invalid. Please assign a valid name to the binding. {_GOOD_NAME}"
     if binding.name == "$return" and binding.direction != "out":
         return "$return bindings must specify a direction of 'out'."
     return None

@@ -147,7 +147,9 @@ def failure_of(folder: Path, text: str, *files: str) -> LoadFailure:
     ],
 )
 def test_a_file_that_cannot_be_read_fails_its_function(tmp_path: Path, text: str, message: str) -> None:
-    assert message in failure_of(tmp_path, text, "__init__.py").message
+    failure = failure_of(tmp_path, text, "__init__.py")
+    assert message in failure.message
+    assert failure.file == str(tmp_path / failure.function_name / "function.json")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import logging
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from linarite.errors import AppError
@@ -142,6 +143,16 @@ def test_an_error_of_a_function_ends_with_its_place(caplog: pytest.LogCaptureFix
     [error] = [text for _, level, text in announced(assembled(IndexedApp(functions=(timer,))), caplog) if level == logging.ERROR]
     assert error.startswith("The 'tick' function is in error: Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.tick'. ")
     assert error.endswith("'%When%' does not resolve to a value. Add it to the Values of local.settings.json. (function_app.py:7)")
+
+
+def test_what_a_function_json_gets_wrong_is_said_with_the_file(caplog: pytest.LogCaptureFixture) -> None:
+    unread = LoadFailure(type_name="", message="no\nat all", traceback="", function_name="unread", file="/app/unread/function.json")
+    nothing = msgspec.structs.replace(function("nothing"), is_decorated=False, directory="/app/nothing")
+    app = IndexedApp(functions=(nothing,), function_failures=(unread,))
+    assert {text for _, level, text in announced(assembled(app), caplog) if level == logging.ERROR} == {
+        "The 'unread' function is in error: no (/app/unread/function.json)\nat all",
+        "The 'nothing' function is in error: At least one binding must be declared. (/app/nothing/function.json)",
+    }
 
 
 @pytest.mark.parametrize(

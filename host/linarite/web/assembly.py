@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from linarite import function_rules
 from linarite.errors import AppError, OperatorError
@@ -44,10 +45,12 @@ def site_of(app: IndexedApp, host: HostSettings, settings: AppSettings, *, uses_
     except AppError as error:
         return Site(state="Error", errors=[str(error)], functions=app.functions, function_errors=found, host=host, settings=settings)
     conflicts = {name: (error,) for name, error in table.errors.items()}
+    places = {function.name: _place(function) for function in app.functions}
     return Site(
         errors=errors,
         functions=functions,
         function_errors={**found, **checked.errors, **unresolved, **conflicts},
+        places=places | {failure.function_name: failure.file for failure in app.function_failures if failure.file},
         disabled=checked.disabled,
         routes=table,
         host=host,
@@ -103,15 +106,20 @@ def announce(site: Site) -> None:
         _startup.error("%s\nNone of the app's functions is loaded. On Azure every route would answer 404, with no visible error.", error)
     for name, errors in site.function_errors.items():
         for error in errors:
-            _startup.error("The '%s' function is in error: %s%s", name, error, _place(site.function(name), error))
+            _startup.error("The '%s' function is in error: %s", name, _placed(error, site.places.get(name, "")))
     for name in sorted(site.disabled, key=str.upper):
         _startup.info("Function 'Functions.%s' is disabled", name)
 
 
-def _place(function: Function | None, error: str) -> str:
-    """Where a function is written, to stand behind its error; unless that begins with it."""
-    source = function.source if function is not None else None
-    return "" if source is None or str(source) in error else f" ({source})"
+def _place(function: Function) -> str:
+    """Where a function's bindings are written."""
+    return str(function.source or "") if function.is_decorated else str(Path(function.directory, "function.json"))
+
+
+def _placed(error: str, place: str) -> str:
+    """The error with its place at the end of its first line, unless it has one."""
+    first, line_end, rest = error.partition("\n")
+    return error if not place or place in first else f"{first} ({place}){line_end}{rest}"
 
 
 def failure_text(failure: LoadFailure) -> str:

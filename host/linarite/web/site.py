@@ -23,12 +23,14 @@ class Site:
 
     `errors`: what keeps the app, or all of it that is decorated, from running. In state `Error` nothing but the admin API and the
     homepage answers, as on Azure. `function_errors`: what keeps single functions from running, by name; they may be in `functions` or not.
+    `places` says where functions are written, by name; "" if that is not known.
     """
 
     state: HostState = "Running"
     errors: Sequence[str] = ()
     functions: Sequence[Function] = ()
     function_errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
     disabled: frozenset[str] = frozenset()
     routes: RouteTable = field(default_factory=RouteTable)
     host: HostSettings = field(default_factory=HostSettings)

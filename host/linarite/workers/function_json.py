@@ -59,8 +59,13 @@ def declarations(folder: Path, environment: Mapping[str, str]) -> Declarations:
             functions.append(_function(file, raw))
             warnings += _disabled(file, raw)
         except (_Unreadable, BadRetryPolicy, jsonc.JsonSyntaxError) as error:
-            failures.append(LoadFailure(type_name="", message=str(error), traceback="", function_name=file.parent.name))
+            failures.append(_unread(file, error))
     return Declarations(script, tuple(functions), tuple(failures), tuple(warnings))
+
+
+def _unread(file: Path, error: Exception) -> LoadFailure:
+    message = f"{file}, {error}" if isinstance(error, jsonc.JsonSyntaxError) else str(error)
+    return LoadFailure(type_name="", message=message, traceback="", function_name=file.parent.name, file=str(file))
 
 
 def _mixed(script: str, files: list[Path]) -> tuple[str, ...]:

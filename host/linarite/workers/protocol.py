@@ -35,7 +35,7 @@ class LoadFailure(msgspec.Struct, frozen=True, kw_only=True):
     """Why an app, or one function of a function.json app, could not be loaded.
 
     `traceback` holds the app's frames only. `source`, `text` and `caret` (a column from 1) point at the line where they are known.
-    `message` is the Functions worker's; `hint` is ours, and says what to do.
+    `message` is the Functions worker's; `hint` is ours, and says what to do. `file` is where to look if there is no such line.
     """
 
     type_name: str
@@ -46,6 +46,7 @@ class LoadFailure(msgspec.Struct, frozen=True, kw_only=True):
     caret: int = 0
     function_name: str = ""
     hint: str = ""
+    file: str = ""
 
 
 class IndexedApp(msgspec.Struct, frozen=True, kw_only=True):
