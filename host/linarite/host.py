@@ -213,12 +213,21 @@ class Host:
             await self._load(Change(Scope.SETTINGS, self.options.folder))
 
     async def invoke(
-        self, function: Function, inputs: Mapping[str, Datum], trigger_metadata: Mapping[str, Datum] = _NONE, *, reason: str
+        self,
+        function: Function,
+        inputs: Mapping[str, Datum],
+        trigger_metadata: Mapping[str, Datum] = _NONE,
+        *,
+        reason: str,
+        trace_parent: str = "",
+        trace_state: str = "",
     ) -> InvocationResult:
         """The way in to user code, whichever job host runs it now."""
         if self.job is None:
             raise WorkerDied("The app is being loaded anew.")
-        return await self.job.invoker.invoke(function, inputs, trigger_metadata, reason=reason)
+        return await self.job.invoker.invoke(
+            function, inputs, trigger_metadata, reason=reason, trace_parent=trace_parent, trace_state=trace_state
+        )
 
     async def fire(self, function: Function, value: str | None) -> None:
         """Have a function run by hand; whoever asked does not wait for its end."""

@@ -115,6 +115,10 @@ DIFFERENCES: Mapping[str, Mapping[str, Difference]] = {
             body='{"body_len": 0, "body_repr": "b\'\'", "headers": {"host": "localhost:24080"}, "method": "GET", "params": {}, '
             '"route_params": {}, "url": "http://localhost:24080/api/echo"}',
         ),
+        "traceparent": Difference(
+            "nothing listened for activities where it was recorded, as its README says; a deployed host fills the trace context",
+            holds=('"tp": "00-0af7651916cd43dd8448eb211c80319c-', '-01", "ts": "a=b"'),
+        ),
         "garbage": LIBRARY_400,
         "lf only": LIBRARY_400,
         "space in header name": LIBRARY_400,
@@ -253,7 +257,7 @@ def say(report: Report) -> str:
         ("returns", "main", 49, 6),
         ("routes", "main", 112, 5),
         ("precedence", "prec", 26, 2),
-        ("requests", "main", 48, 8),
+        ("requests", "main", 47, 9),
         ("root", "main", 11, 3),
     ],
 )

@@ -43,7 +43,14 @@ class Calls:
         self.metadata: list[Mapping[str, Datum]] = []
 
     async def invoke(
-        self, function: Function, inputs: Mapping[str, Datum], trigger_metadata: Mapping[str, Datum] | None = None, *, reason: str
+        self,
+        function: Function,
+        inputs: Mapping[str, Datum],
+        trigger_metadata: Mapping[str, Datum] | None = None,
+        *,
+        reason: str,
+        trace_parent: str = "",
+        trace_state: str = "",
     ) -> InvocationResult:
         self.metadata.append(trigger_metadata or {})
         return self.answer(function, inputs["req"].value)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from linarite.errors import AppError
-from linarite.metadata import SourceLine
+from linarite.metadata import RetrySettings, SourceLine
 from linarite.settings import AppSettings, HostSettings, HttpSettings
 from linarite.web.assembly import announce, broken_site, failure_text, site_of
 from linarite.web.site import Site
@@ -143,6 +143,16 @@ def test_an_error_of_a_function_ends_with_its_place(caplog: pytest.LogCaptureFix
     [error] = [text for _, level, text in announced(assembled(IndexedApp(functions=(timer,))), caplog) if level == logging.ERROR]
     assert error.startswith("The 'tick' function is in error: Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.tick'. ")
     assert error.endswith("'%When%' does not resolve to a value. Add it to the Values of local.settings.json. (function_app.py:7)")
+
+
+def test_a_retry_policy_that_azure_will_not_honour_for_ever_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    policy = RetrySettings(strategy="fixedDelay", max_retries=2, delay_s=1)
+    timer = function("tick", {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0 * * * *"})
+    functions = tuple(msgspec.structs.replace(one, retry=policy) for one in (timer, http_function("h")))
+    assert [text for _, level, text in announced(assembled(IndexedApp(functions=functions)), caplog) if level == logging.WARNING] == [
+        "Soon retries will not be supported for function 'Functions.h'. "
+        "For more information, please visit http://aka.ms/func-retry-policies."
+    ]
 
 
 def test_what_a_function_json_gets_wrong_is_said_with_the_file(caplog: pytest.LogCaptureFixture) -> None:

@@ -126,3 +126,30 @@ def test_the_key_in_the_query_is_no_binding_data_of_its_own() -> None:
 def test_a_body_that_is_not_json_gives_no_binding_data() -> None:
     assert set(metadata(b"", b"{", {}, content_type="application/json")) == {"Query", "Headers"}
     assert set(metadata(b"", b'{"a": 1}', {}, content_type="text/plain")) == {"Query", "Headers"}
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "nonsense",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"01-{TRACE}-00f067aa0ba902b7-01-x",
+        f"00-{TRACE}-1-1",
+    ],
+)
+def test_what_is_no_trace_is_not_continued(given: str) -> None:
+    assert requests.trace_of({"traceparent": given, "tracestate": "a=b"}) == ("", "")
+
+
+def test_a_trace_is_continued_by_a_span_of_ours() -> None:
+    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-00", "tracestate": "a=b"}
+    (parent, state), (other, _) = requests.trace_of(headers), requests.trace_of(headers)
+    assert parent.startswith(f"00-{TRACE}-")
+    assert parent.endswith("-00")
+    assert len({parent, other, headers["traceparent"]}) == 3
+    assert state == "a=b"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from linarite import function_rules
+from linarite.bindings.trigger_types import DURABLE
 from linarite.errors import AppError, OperatorError
 from linarite.expressions import with_settings
 from linarite.metadata import Function
@@ -26,6 +27,11 @@ log = logging.getLogger(__name__)
 _NO_FUNCTIONS = (
     "No job functions found. Try making your job classes and methods public. If you're using binding extensions (e.g. Azure Storage, "
     "ServiceBus, Timers, etc.) make sure you've called the registration method for the extension(s) in your startup code."
+)
+
+_RETRIED = frozenset({"timertrigger", "eventhubtrigger", "kafkatrigger", "cosmosdbtrigger", *DURABLE})
+_SOON = (
+    "Soon retries will not be supported for function 'Functions.{}'. For more information, please visit http://aka.ms/func-retry-policies."
 )
 
 
@@ -107,6 +113,9 @@ def announce(site: Site) -> None:
     for name, errors in site.function_errors.items():
         for error in errors:
             _startup.error("The '%s' function is in error: %s", name, _placed(error, site.places.get(name, "")))
+    for function in site.functions:
+        if function.retry is not None and function.trigger_type not in _RETRIED:
+            _startup.warning("%s", _SOON.format(function.name))
     for name in sorted(site.disabled, key=str.upper):
         _startup.info("Function 'Functions.%s' is disabled", name)
 

@@ -82,8 +82,12 @@ class HttpFunctions:
             body = await requests.read_body(receive) if length != "0" else b""
             request = requests.http_request(scope, url_path, headers, values, body)
             metadata = requests.trigger_metadata(request, scope["query_string"]) if target.wants_binding_data else {}
+            parent, state = requests.trace_of(headers)
+            inputs = {target.request: Datum("http", request)}
             try:
-                result = await self._invoker.invoke(target.function, {target.request: Datum("http", request)}, metadata, reason=REASON)
+                result = await self._invoker.invoke(
+                    target.function, inputs, metadata, reason=REASON, trace_parent=parent, trace_state=state
+                )
             except (UserCodeFailed, LinariteError):
                 return Reply(500)  # no detail, in any environment; the invoker has logged it
             return self._reply(target, result)
@@ -93,8 +97,9 @@ class HttpFunctions:
         pieces = Pieces(receive, send, self._max_body_bytes)
         exchange = {target.request: Datum("http_stream", http_exchange(scope, request.params, pieces))}
         metadata = requests.trigger_metadata(request, scope["query_string"]) if target.wants_binding_data else {}
+        parent, state = requests.trace_of(request.headers)
         try:
-            await self._invoker.invoke(target.function, exchange, metadata, reason=REASON)
+            await self._invoker.invoke(target.function, exchange, metadata, reason=REASON, trace_parent=parent, trace_state=state)
         except (UserCodeFailed, LinariteError):
             return None if pieces.has_begun else Reply(500)
         finally:

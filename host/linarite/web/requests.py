@@ -6,6 +6,8 @@ Source: azure-functions-host, GrpcMessageConversionExtensions (ToRpcHttp); funct
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -22,6 +24,9 @@ MAX_BODY_BYTES = 104_857_600
 
 MAX_HEADERS, MAX_HEADER_BYTES, MAX_LINE_BYTES = 100, 32_768, 8_192
 """Limits of the Functions host's server."""
+
+_TRACE_PARENT = re.compile(r"00-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})")
+"""Source: W3C Trace Context, version 00."""
 
 
 class ClientGone(Exception):
@@ -95,6 +100,14 @@ def http_request(scope: Scope, url_path: str, headers: dict[str, str], params: d
     return HttpRequest(
         method=scope["method"], url=f"{url}?{raw_query.decode('ascii')}", headers=headers, query=query, params=params, body=body
     )
+
+
+def trace_of(headers: Mapping[str, str]) -> tuple[str, str]:
+    """The trace context of a call: the caller's trace, continued by a span of ours; "" and "" where the caller sends none."""
+    found = _TRACE_PARENT.fullmatch(headers.get("traceparent", ""))
+    if found is None:
+        return "", ""
+    return f"00-{found['trace']}-{secrets.token_hex(8)}-{found['flags']}", headers.get("tracestate", "")
 
 
 def trigger_metadata(request: HttpRequest, raw_query: bytes) -> dict[str, Datum]:

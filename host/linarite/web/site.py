@@ -45,7 +45,14 @@ class Invoker(Protocol):
     """The way in to user code."""
 
     async def invoke(
-        self, function: Function, inputs: Mapping[str, Datum], trigger_metadata: Mapping[str, Datum] = ..., *, reason: str
+        self,
+        function: Function,
+        inputs: Mapping[str, Datum],
+        trigger_metadata: Mapping[str, Datum] = ...,
+        *,
+        reason: str,
+        trace_parent: str = ...,
+        trace_state: str = ...,
     ) -> InvocationResult:
         """Run a function, with retries, deadline, log lines and outputs.
 
