@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from linarite import clock as clock_module
-from linarite.clock import ManualClock, SystemClock, run_until_idle, to_its_end, within
+from linarite.clock import ManualClock, SystemClock, call_off, run_until_idle, to_its_end, within
 
 T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -150,6 +150,38 @@ async def test_what_finishes_in_spite_of_the_alarm_is_not_lost() -> None:
     await turns()
     clock.advance(5)
     assert await limited == "kept"
+
+
+async def test_a_cancellation_that_comes_as_the_work_ends_is_not_lost() -> None:
+    work: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    limited = asyncio.ensure_future(within(ManualClock(T0), 5, work))
+    await asyncio.sleep(0)
+    work.set_result(None)
+    await asyncio.sleep(0)
+    limited.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await limited
+
+
+async def test_calling_off_waits_for_the_end_and_tells_of_failures() -> None:
+    clock, ended = ManualClock(T0), []
+
+    async def long() -> None:
+        try:
+            await clock.sleep(5)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("long")
+
+    async def fails() -> None:
+        raise ValueError("of its own")
+
+    tasks = [asyncio.ensure_future(work) for work in (long(), fails(), long())]
+    await asyncio.sleep(0)
+    with pytest.raises(ValueError, match="of its own"):
+        await call_off(*tasks)
+    assert ended == ["long", "long"]
+    await call_off()
 
 
 async def test_cancelling_within_ends_its_work_and_its_alarm() -> None:

@@ -8,7 +8,6 @@ queue traffic.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import re
 import shutil
@@ -17,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from linarite.clock import SystemClock, call_off, within
 from linarite.errors import OperatorError
 from linarite.storage.connection import EMULATOR_ACCOUNT, EMULATOR_KEY
 
@@ -168,12 +168,10 @@ class Azurite:
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 10)
-            except asyncio.TimeoutError:
+                await within(SystemClock(), 10, process.wait())
+            except TimeoutError:
                 process.kill()
                 await process.wait()
         if self._drain is not None:
-            self._drain.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._drain
+            await call_off(self._drain)
             self._drain = None

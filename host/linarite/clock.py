@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Awaitable
 from datetime import datetime, timedelta, timezone
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -108,7 +108,10 @@ async def run_until_idle(clock: ManualClock, work: Work, until: datetime) -> Non
 
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
-    """The result of `work`, or TimeoutError (with `work` cancelled, and ended) once `seconds` have passed on `clock`."""
+    """The result of `work`, or TimeoutError (with `work` cancelled, and ended) once `seconds` have passed on `clock`.
+
+    Unlike `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes at the moment when `work` ends.
+    """
     task = asyncio.ensure_future(_of(work))
     alarm = asyncio.ensure_future(clock.sleep(seconds))
     try:
@@ -127,6 +130,17 @@ async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
 async def _of(work: Awaitable[T]) -> T:
     """As a coroutine: a task of it is cancelled when it is cancelled, which `gather`'s futures are not."""
     return await work
+
+
+async def call_off(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait for their end. Raises what one of them has failed with."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 async def to_its_end(work: Awaitable[T]) -> T:

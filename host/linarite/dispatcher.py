@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from linarite.clock import Clock
+from linarite.clock import Clock, call_off
 from linarite.dialects.durable_http import run_http_activity
 from linarite.dialects.json_shim import activities, answers, entities
 from linarite.dialects.json_shim.requests import EncodedHistory, request
@@ -101,16 +101,16 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Take no more work, and wait for what is in flight. Cancelling the wait leaves that to `stop`."""
-        await _cancel(self._loops)
+        await call_off(*self._loops)
         self._loops = []
         while self._running:
             await asyncio.wait(set(self._running))
 
     async def stop(self) -> None:
         """Take no more work and hand back what is in flight: nothing of it is written, and it comes again."""
-        await _cancel(self._loops)
+        await call_off(*self._loops)
         self._loops = []
-        await _cancel(list(self._running))
+        await call_off(*list(self._running))
 
     async def _fetch(self, next_item: Callable[[], Awaitable[T]], work: Callable[[T], Coroutine[Any, Any, None]], limit: int) -> None:
         """One loop: as many items at a time as the limit allows, each a task of its own."""
@@ -330,11 +330,3 @@ class Dispatcher:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

@@ -12,6 +12,8 @@ import struct
 from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
+from linarite.clock import SystemClock, within
+
 _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x8, 0x40, 0x80, 0x100, 0x200
 _OVERFLOW, _IGNORED = 0x4000, 0x8000
 _ONLY_FOLDERS, _IS_FOLDER = 0x1000000, 0x40000000
@@ -59,8 +61,8 @@ class Inotify:
 
     async def _more_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._has_news.wait(), seconds)
-        except asyncio.TimeoutError:
+            await within(SystemClock(), seconds, self._has_news.wait())
+        except TimeoutError:
             return False
         return True
 

@@ -7,7 +7,6 @@ Source: azure-webjobs-sdk, FunctionExecutor and its log messages; functions-host
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import sys
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from linarite.bindings.protocol import NO_BINDINGS, BindingTypes, Call
-from linarite.clock import Clock
+from linarite.clock import Clock, call_off
 from linarite.errors import AppError, FunctionTimedOut, LinariteError, UserCodeFailed
 from linarite.function_log import FunctionLog, logger_of
 from linarite.invocation import Datum, Invocation, InvocationResult, RetryAttempt, SoughtTask
@@ -98,10 +97,7 @@ class Invoker:
         """Keep deadlines no more. Waits for nothing: see `drain`."""
         tasks = [task for task in (self._watch, *self._aborting) if task is not None]
         self._watch = None
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await call_off(*tasks)
 
     @property
     def in_flight(self) -> Sequence[InFlight]:

@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from linarite.azurite import Azurite, Ports, find_azurite
+from linarite.clock import SystemClock, within
 from linarite.errors import OperatorError
 from linarite.options import StorageMode
 from linarite.settings import AppSettings
@@ -92,8 +93,8 @@ def _loopback_ports(found: Account) -> Ports | None:
 
 async def _answers(port: int) -> bool:
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 2)
-    except (OSError, asyncio.TimeoutError):
+        _, writer = await within(SystemClock(), 2, asyncio.open_connection("127.0.0.1", port))
+    except (OSError, TimeoutError):
         return False
     writer.close()
     return True

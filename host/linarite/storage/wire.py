@@ -68,6 +68,10 @@ class Wire:
         """Lose no time with a service that is away: the host stops, and what it still asks for is a courtesy to others."""
         self._is_hurried = True
 
+    @property
+    def _patience_s(self) -> float:
+        return HURRY_S if self._is_hurried else TIMEOUT_S
+
     def url(self, service: Service, path: str) -> str:
         """Absolute URL of an escaped path."""
         return f"{self._urls[service]}/{path}"
@@ -93,8 +97,7 @@ class Wire:
         for wait_s in (*ATTEMPTS, None):
             signed = self._signed(service, method, url, dict(headers or {}), body, content_type)
             try:
-                exchange = self._exchange(method, url, signed, body)
-                answer = await (asyncio.wait_for(exchange, HURRY_S) if self._is_hurried else exchange)
+                answer = await self._exchange(method, url, signed, body)
             except (OSError, asyncio.TimeoutError, self._client_error()) as problem:
                 self._is_given_up = self._is_hurried
                 if wait_s is None or self._is_hurried:
@@ -120,11 +123,13 @@ class Wire:
         return self.url(service, path) + ("?" + "&".join(pairs) if pairs else "")
 
     async def _exchange(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
+        import aiohttp
         import yarl
 
         if self._session is None:
             self._session = self._open()
-        async with self._session.request(method, yarl.URL(url, encoded=True), headers=headers, data=body or None) as response:
+        address, patience = yarl.URL(url, encoded=True), aiohttp.ClientTimeout(total=self._patience_s)
+        async with self._session.request(method, address, headers=headers, data=body or None, timeout=patience) as response:
             return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, await response.read())
 
     def _open(self) -> aiohttp.ClientSession:
@@ -132,7 +137,6 @@ class Wire:
 
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=4.0),  # Node closes idle ones after 5 s
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Content-Type", "User-Agent", "Accept"),
             auto_decompress=False,
@@ -169,7 +173,7 @@ class Wire:
         return "\n".join(lines)
 
     def _unreachable(self, service: Service, problem: BaseException) -> str:
-        reason = _reason(problem)
+        reason = _reason(problem, self._patience_s)
         said = f" ({reason})" if reason else ""
         where = f"The {service} service of storage account {self.account.name} at {self._urls[service]}"
         if self.account.is_emulator:
@@ -186,12 +190,12 @@ class Wire:
         return StorageRefused(answer.status, code, f"{method} {path}")
 
 
-def _reason(problem: BaseException) -> str:
+def _reason(problem: BaseException, patience_s: float) -> str:
     """What the system says of a failed connection, without the client's own wrapping."""
     cause = getattr(problem, "os_error", problem)
     number = getattr(cause, "errno", None) or 0
     if isinstance(problem, asyncio.TimeoutError):
-        return f"nothing within {TIMEOUT_S:g} s"
+        return f"nothing within {patience_s:g} s"
     return os.strerror(number) if number > 0 else str(getattr(cause, "strerror", None) or cause)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import linarite_worker
+from linarite.clock import SystemClock, within
 from linarite.errors import OperatorError, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import wire
@@ -116,9 +117,11 @@ class ChildWorker:
         if self._life is None:
             return
         await asyncio.wait([self._spawned])
-        if grace_s != 0:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._conversation.idle(), grace_s)
+        if grace_s is None:
+            await self._conversation.idle()
+        elif grace_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await within(SystemClock(), grace_s, self._conversation.idle())
         self._line.close()
         await asyncio.shield(self._life)
 

@@ -13,6 +13,7 @@ from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any
 
+from linarite.clock import SystemClock, within
 from linarite.errors import WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers import app_loop, wire
@@ -91,8 +92,8 @@ class InProcessWorker:
             return
         try:
             if grace_s > 0:
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._conversation.idle(), grace_s)
+                with contextlib.suppress(TimeoutError):
+                    await within(SystemClock(), grace_s, self._conversation.idle())
             self._conversation.ended(WorkerDied("The worker was stopped."))
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end_app(worker), app_loop.app_loop()))
         finally:  # cancelled or failed: the process is the next app's all the same
@@ -100,8 +101,8 @@ class InProcessWorker:
             self._world.leave()
 
     async def _end_app(self, worker: Worker) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(worker.shut_down(), _LONGEST_END_S)
+        with contextlib.suppress(TimeoutError):
+            await within(SystemClock(), _LONGEST_END_S, worker.shut_down())
         await app_loop.leave(self._tasks)
 
     def _to_worker(self, frame: bytes) -> None:

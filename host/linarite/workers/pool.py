@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from linarite.clock import Clock
+from linarite.clock import Clock, call_off
 from linarite.errors import OperatorError, WorkerDied
 from linarite.invocation import Invocation, InvocationResult
 from linarite.workers.child import ChildWorker
@@ -142,9 +141,7 @@ class WorkerPool:
 
     async def _drop_spare(self) -> None:
         if self._spare_task is not None:
-            self._spare_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._spare_task
+            await call_off(self._spare_task)
         spare, self._spare = self._spare, None
         if spare is not None:
             await spare.stop(0)

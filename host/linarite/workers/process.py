@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linarite.clock import SystemClock, within
 from linarite.workers import wire
 
 _TOKEN_VARIABLE = "LINARITE_WORKER_TOKEN"
@@ -210,7 +211,7 @@ async def _shown_by(caller: socket.socket, size: int) -> bytes:
     caller.setblocking(False)
     loop = asyncio.get_running_loop()
     shown = b""
-    with contextlib.suppress(asyncio.TimeoutError, OSError):
-        while len(shown) < size and (part := await asyncio.wait_for(loop.sock_recv(caller, size - len(shown)), _TOKEN_S)):
+    with contextlib.suppress(TimeoutError, OSError):
+        while len(shown) < size and (part := await within(SystemClock(), _TOKEN_S, loop.sock_recv(caller, size - len(shown)))):
             shown += part
     return shown

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 from collections.abc import Callable
 from datetime import datetime
 
-from linarite.clock import Clock
+from linarite.clock import Clock, call_off
 
 
 class Agenda:
@@ -38,9 +37,7 @@ class Agenda:
         self._entries.clear()
         if self._sleep is not None:
             sleep, self._sleep = self._sleep, None
-            sleep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sleep
+            await call_off(sleep)
 
     def _sleep_anew(self) -> None:
         if self._sleep is not None:
