@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests run so many at a time: most of them wait more than they compute.
+TESTERS ?= 3
 
 .PHONY: start test quick check test-all bench clean
 
@@ -10,7 +12,7 @@ start: $(VENV)/.installed  ## run the sample app
 	$(BIN)/linarite start
 
 test: $(VENV)/.installed-test  ## everything CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 quick: $(VENV)/.installed-test  ## what needs no emulator and no patience
 	$(BIN)/python -m pytest -m "not azurite and not slow"

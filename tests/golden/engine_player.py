@@ -106,6 +106,7 @@ class Player:
         self.names = HubNames(self.hub_name, 4)
         self.hub = AzureHub(self.storage, DurableSettings(), self.hub_name, "golden", SystemClock(), self.timing)
         self._known: dict[str, Knowledge] = {}
+        self._is_committing = False
         await self.hub.start()
         self._tasks: list[asyncio.Future[None]] = []
         if is_client:
@@ -174,7 +175,7 @@ class Player:
         """Wait until no message is left in any queue but those hidden for later, and nothing is being committed."""
 
         async def poll() -> None:
-            while len(self.hub._control_held) or len(self.hub._work_held):  # noqa: ASYNC110
+            while self._is_committing or len(self.hub._control_held) or len(self.hub._work_held):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
         await asyncio.wait_for(poll(), 60)
@@ -209,9 +210,10 @@ class Player:
             item = await self.hub.next_orchestration()
             decision = self._decide(item).decision
             consumed = [held.receipt.message_id for at, held in enumerate(item.lock.batch.messages) if at not in decision.unread]
-            began = time.monotonic()
+            began, self._is_committing = time.monotonic(), True
             await self.hub.commit(item, decision)
             self.commits.append(Commit(item.instance_id, began, time.monotonic(), consumed))
+            self._is_committing = False
 
     def _decide(self, item: OrchestrationWorkItem) -> Outcome:
         known = self._known.get(item.instance_id, Knowledge()) if item.history else Knowledge()

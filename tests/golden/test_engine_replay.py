@@ -39,6 +39,12 @@ class Watched(Player):
         """Everything that was asked of the storage so far, and what is left in it."""
         return played(self.proxy.requests, self.hub_name) + await self.left()
 
+    async def forget(self) -> None:
+        """Have what happened up to now be no part of what is compared."""
+        await self.idle()
+        self.proxy.requests.clear()
+        self.commits.clear()
+
 
 Make = Callable[..., Awaitable[Watched]]
 
@@ -216,8 +222,7 @@ async def play_duplicate(player: Watched) -> None:
 
 async def play_over_running(player: Watched) -> None:
     await play_duplicate(player)
-    player.proxy.requests.clear()
-    player.commits.clear()
+    await player.forget()
     await player.create("Waiter", "dup-1", '"second"')
     await player.until_history("dup-1", lambda history: getattr(history[1], "input", None) == '"second"')
     await player.idle()
@@ -227,8 +232,7 @@ async def play_over_running(player: Watched) -> None:
 
 async def play_over_completed(player: Watched) -> None:
     await once(player, "Chain", "chain-1")
-    player.proxy.requests.clear()
-    player.commits.clear()
+    await player.forget()
     await once(player, "Chain", "chain-1")
 
 
@@ -239,8 +243,7 @@ async def play_nobody(player: Watched) -> None:
 
 async def play_over_event(player: Watched) -> None:
     await play_over_completed(player)
-    player.proxy.requests.clear()
-    player.commits.clear()
+    await player.forget()
     await player.send("chain-1", "EventRaised", name="go", input="1")
     await player.idle()
 
@@ -391,7 +394,7 @@ async def test_a_purge_deletes_all_rows_and_the_instances_row_last(make: Make) -
     recorded = recording("32-purge-one")
     player = await make(recording("01-chain"))
     await once(player, "Chain", "chain-1")
-    player.proxy.requests.clear()
+    await player.forget()
     assert await player.hub.purge("chain-1")
     [(_, _, _, deleted), instance] = [line for line in await player.lines() if line[0] in ("history", "instance")]
     [reference] = [line[-1] for line in recorded if line[0] == "history"]
