@@ -27,8 +27,6 @@ ALWAYS_SHOWN = (
 
 _SYSTEM_PREFIXES = ("Microsoft.Azure.WebJobs.", "Function.", "Worker.", "Host.")
 _COLOURS = ((logging.ERROR, "\x1b[31m"), (logging.WARNING, "\x1b[33m"), (logging.INFO, "\x1b[36m"), (0, "\x1b[32m"))
-_SOON_S = 0.005
-"""An invocation's lines are no more than that apart when much goes on, and nobody reads faster."""
 _GREY, _PLAIN = "\x1b[90m", "\x1b[0m"
 
 
@@ -83,7 +81,7 @@ def _is_function(category: str) -> bool:
 
 
 class ConsoleHandler(logging.Handler):
-    """Writes records to the terminal; what is logged within a few milliseconds leaves in one write."""
+    """Writes records to the terminal; what one turn of the event loop logs leaves in one write."""
 
     def __init__(self, stream: TextIO | None = None, *, as_json: bool = False) -> None:
         super().__init__()
@@ -99,7 +97,7 @@ class ConsoleHandler(logging.Handler):
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on lines leave together, by a timer of this loop, which runs in this thread."""
+        """From now on lines leave once a turn of this loop, which runs in this thread."""
         self.loop, self._thread = loop, threading.get_ident()
 
     def detach(self) -> None:
@@ -118,7 +116,7 @@ class ConsoleHandler(logging.Handler):
             is_first = len(self._waiting) == 1
         if is_first:
             if self._thread == threading.get_ident() and self.loop is not None:
-                self.loop.call_later(_SOON_S, self.flush)
+                self.loop.call_soon(self.flush)
             elif self.loop is not None and self.loop.is_running():
                 self.loop.call_soon_threadsafe(self.flush)
             else:

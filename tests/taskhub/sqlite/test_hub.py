@@ -185,6 +185,47 @@ async def test_an_answer_that_cannot_be_written_leaves_the_request_waiting(world
     assert (again.message, again.delivery) == (request.message, 2)
 
 
+async def test_an_answer_is_handed_out_while_it_is_still_being_written(world: World) -> None:
+    item = await world.begin("order-7")
+    await world.hub.commit(item, episode(item, world.clock.now(), call(item, 0, "pack", world.clock.now())))
+    request = await world.hub.next_activity()
+    with closing(sqlite3.connect(world.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # now nobody else can write
+        completing = asyncio.ensure_future(world.hub.complete(request, answer(request, world.clock.now())))
+        item = await world.hub.next_orchestration()
+        committing = asyncio.ensure_future(world.hub.commit(item, episode(item, world.clock.now(), ends=Status.COMPLETED)))
+        await asyncio.sleep(0)
+        assert names(item) == ["TaskCompleted"]
+        assert not any((completing.done(), committing.done(), world.hub.is_idle))
+    await completing
+    await committing
+    await world.reopen()
+    row = await world.hub.instance("order-7")
+    assert row is not None
+    assert row.status is Status.COMPLETED
+    assert world.hub.is_idle
+
+
+async def test_a_decision_on_an_answer_that_could_not_be_written_stands_and_the_activity_runs_again(world: World) -> None:
+    item = await world.begin("order-7")
+    await world.hub.commit(item, episode(item, world.clock.now(), call(item, 0, "pack", world.clock.now())))
+    request = await world.hub.next_activity()
+    world.execute("CREATE TRIGGER fault BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'fault on purpose'); END")
+    completing = asyncio.ensure_future(world.hub.complete(request, answer(request, world.clock.now())))
+    item = await world.hub.next_orchestration()
+    await world.hub.commit(item, episode(item, world.clock.now()))
+    with pytest.raises(HubUnavailable, match="fault on purpose"):
+        await completing
+    world.execute("DROP TRIGGER fault")
+    world.clock.advance(2)
+    again = await world.hub.next_activity()
+    assert again.message == request.message
+    await world.hub.complete(again, answer(again, world.clock.now()))
+    item = await world.hub.next_orchestration()
+    assert kinds(item.history).count("TaskCompleted") == 1
+    assert names(item) == ["TaskCompleted"]
+
+
 async def fill(world: World, committed: list[HistoryEvent], item: OrchestrationWorkItem) -> None:
     """Episode after episode, until something gives."""
     while True:

@@ -231,19 +231,24 @@ class SqliteHub:
         return ActivityWorkItem(message, lock.stored.deliveries + 1, lock)
 
     async def complete(self, item: ActivityWorkItem, answer: TaskMessage) -> None:
-        """Send the answer and forget the request, in one transaction. After an error neither is done, and the item has been abandoned."""
+        """Send the answer and forget the request, in one transaction. After an error neither is done, and the item has been abandoned.
+
+        The answer is handed out while it is still being written: an episode has no effect before its commit, and that is written later.
+        """
         lock: ActivityLock = item.lock
         sent = parcel(next(self._numbers), answer)
         use_up(lock)
+        self._deliveries.post([sent])
         await self._writer.write(
             partial(stored_messages.replace_activity, seq=lock.stored.seq, answer=sent),
-            lambda _: self._answered(lock, sent),
-            partial(self._deliveries.abandon_activity, lock),
+            lambda _: self._deliveries.release_activity(lock),
+            partial(self._unanswered, lock, sent),
         )
 
-    def _answered(self, lock: ActivityLock, sent: Parcel) -> None:
-        self._deliveries.post([sent])
-        self._deliveries.release_activity(lock)
+    def _unanswered(self, lock: ActivityLock, sent: Parcel) -> None:
+        """The answer is not in the file. If an episode has read it nevertheless, the next one is a duplicate, which the core drops."""
+        self._deliveries.take_back(sent.stored.instance_id, (sent.stored.seq,))
+        self._deliveries.abandon_activity(lock)
 
     async def abandon_activity(self, item: ActivityWorkItem) -> None:
         """Release the request unanswered; it comes again after 2, 4, 8, … seconds. Nothing happens if it is no longer held."""

@@ -130,7 +130,7 @@ def origin(request: Request, *, forwarded: bool = False) -> str:
     host, scheme = request.headers.get("x-forwarded-host"), request.headers.get("x-forwarded-proto")
     if forwarded and host and scheme:
         return f"{scheme.partition(',')[0].strip()}://{host.partition(',')[0].strip()}"
-    return f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}"
+    return f"{request.scope['scheme']}://{request.headers.get('host') or request.url.netloc}"
 
 
 def _decoded(content: bytes, charset: str) -> str:
