@@ -64,6 +64,15 @@ async def test_an_own_transfer_encoding_is_dropped_and_named(tmp_path: Path, cap
     assert "sets the header Transfer-Encoding" in caplog.text
 
 
+async def test_a_response_that_wants_content_negotiation_is_sent_with_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = '{"body": {"a": 1}, "enableContentNegotiation": true}'
+    app = web(site(HELLO), tmp_path, calls=Calls(lambda f, r: InvocationResult(return_value=string(text))))
+    for _ in range(2):
+        answered = await call(app, "GET", "/api/hello")
+        assert (answered.status, answered.body) == (200, b'{"a":1}')
+    assert caplog.text.count("The response of function 'hello' (function_app.py:7) sets enableContentNegotiation") == 1
+
+
 async def test_a_body_over_the_limit_is_500_and_the_limit_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = web(site(HELLO, settings={"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "3"}), tmp_path)
     answered = await call(app, "POST", "/api/hello", body=b"text")

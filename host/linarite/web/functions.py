@@ -55,7 +55,7 @@ class HttpFunctions:
         self._throttle = Throttle(site.host.http)
         self._max_body_bytes = _max_body_bytes(site.settings)
         self.endpoints = {route.function.id: endpoint(route.function) for route in site.routes.routes}
-        self._warned: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()
 
     async def answer(
         self, target: Endpoint, values: dict[str, str], scope: Scope, url_path: str, receive: Receive, send: Send
@@ -120,6 +120,9 @@ class HttpFunctions:
                 "read to its end; leave the header to the server.",
                 _described(target.function),
             )
+        if reply.remark and (name, reply.remark) not in self._warned:
+            self._warned.add((name, reply.remark))
+            _function_log(name).warning("The response of %s %s", _described(target.function), reply.remark)
         return reply
 
     def _refuse(self, function: Function, length: str) -> None:
@@ -140,8 +143,8 @@ class HttpFunctions:
         )
 
     def _warn_of_chunks(self, function: Function) -> None:
-        if function.name not in self._warned:
-            self._warned.add(function.name)
+        if (function.name, "") not in self._warned:
+            self._warned.add((function.name, ""))
             log.warning(
                 "A request to %s came with Transfer-Encoding: chunked; its body was dropped, as the Functions host does. "
                 "A deployed app may see the same. Send Content-Length.",

@@ -25,6 +25,8 @@ class Reply:
     body: bytes = b""
     closes: bool = False
     """Close the connection afterwards."""
+    remark: str = ""
+    """What the author of the function that gave it has to know."""
 
     async def send(self, send: Send) -> None:
         """Write it. A status that has no body gets none."""

@@ -25,6 +25,11 @@ _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _FRAMING = ("content-length", "transfer-encoding")
 _COOKIE_ATTRIBUTES = ("expires", "max-age")
 
+_NEGOTIATION = (
+    "sets enableContentNegotiation, which has no effect here: on Azure the body takes the form that the client's Accept header asks for. "
+    "Return an HttpResponse to say in which form it is."
+)
+
 
 class UnusableResponse(ValueError):
     """A response that cannot be sent; the message says what about it. The answer is 500."""
@@ -148,7 +153,8 @@ def _from_object(response: Mapping[str, newtonsoft.Value]) -> Reply:
         headers.insert(0, TEXT)
     body = _member(response, "body")
     content = newtonsoft.compact(body) if isinstance(body, Mapping | list) else newtonsoft.converted(body)
-    return Reply(_object_status(response), headers, content.encode())
+    remark = _NEGOTIATION if _member(response, "enableContentNegotiation") is True else ""
+    return Reply(_object_status(response), headers, content.encode(), remark=remark)
 
 
 def _object_status(response: Mapping[str, newtonsoft.Value]) -> int:
