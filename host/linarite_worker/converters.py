@@ -12,6 +12,8 @@ from typing import Any
 import azure.functions as func
 from azure.functions.meta import Datum
 
+from linarite_worker.failures import BadValue
+
 Converter = Any
 """A converter *class* of the SDK; its methods are class methods."""
 
@@ -84,14 +86,22 @@ def decode(converter: Converter, datum: Datum, metadata: Mapping[str, Datum]) ->
 
 
 def encode(converter: Converter, value: Any, expected_type: type | None) -> Datum | None:
-    """The datum of an output. Raises TypeError if the converter does not take values of this type."""
+    """The datum of an output. Raises BadValue if the converter does not take values of this type."""
     try:
         datum: Datum | None = converter.encode(value, expected_type=expected_type)
     except NotImplementedError:
-        raise TypeError(
-            f'unable to encode outgoing TypedData: unsupported type "{converter}" for Python type "{type(value).__name__}"'
-        ) from None
+        message = f'unable to encode outgoing TypedData: unsupported type "{converter}" for Python type "{type(value).__name__}"'
+        hint = _HTTP_HINTS.get(type(value), _HTTP_HINT) if converter is converter_of("http") else ""
+        raise BadValue(message, "TypeError", hint) from None
     return datum
+
+
+_HTTP_HINT = "An HTTP function returns a str or a func.HttpResponse."
+_HTTP_HINTS: Mapping[type, str] = {
+    type(None): f"{_HTTP_HINT} Where there is nothing to say: func.HttpResponse(status_code=204).",
+    bytes: f"{_HTTP_HINT} For bytes: func.HttpResponse(value, mimetype=...).",
+    **dict.fromkeys((dict, list, tuple), f'{_HTTP_HINT} For JSON: func.HttpResponse(json.dumps(value), mimetype="application/json").'),
+}
 
 
 def takes_metadata(converter: Converter) -> bool:

@@ -23,6 +23,15 @@ class LoadError(Exception):
         self.type_name = type_name or "FunctionLoadError"
 
 
+class BadValue(Exception):
+    """A function gave something that its binding does not take: told as the Functions worker tells it. `hint`: what it does take."""
+
+    def __init__(self, message: str, type_name: str, hint: str) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.hint = hint
+
+
 def stack_text(error: BaseException) -> str:
     """Frames of an exception, outermost first, as `traceback` formats them, preceded by the exceptions that led to it."""
     summary = traceback.TracebackException(type(error), error, error.__traceback__)
@@ -64,7 +73,7 @@ def _is_ours(filename: str) -> bool:
 
 def type_name(error: BaseException) -> str:
     """An exception's name, as its author knows it."""
-    return error.type_name if isinstance(error, LoadError) else type(error).__name__
+    return error.type_name if isinstance(error, LoadError | BadValue) else type(error).__name__
 
 
 def load_failure(error: BaseException, folder: str, function_name: str = "") -> dict[str, Any]:

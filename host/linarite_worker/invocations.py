@@ -13,9 +13,9 @@ from azure.functions.meta import Datum
 from linarite_worker.context import Context, Out
 from linarite_worker.converters import decode, encode, takes_metadata
 from linarite_worker.datums import BodyReader, from_wire, to_wire
-from linarite_worker.failures import stack_text, type_name
+from linarite_worker.failures import BadValue, stack_text, type_name
 from linarite_worker.frames import Header, frame
-from linarite_worker.loader import LoadedFunction
+from linarite_worker.loader import LoadedFunction, source_of
 from linarite_worker.signatures import STREAMED
 
 
@@ -57,7 +57,8 @@ def success(request: Request, given: dict[str, Any], value: Any) -> bytes:
     """The frame of a result. Raises if the value cannot be encoded. Of a request that is streamed the response has gone its own way."""
     signature = request.function.signature
     if value is not None and signature.returns is None:
-        raise RuntimeError(f"function {request.function.name!r} without a $return binding returned a non-None value")
+        message = f"function {request.function.name!r} without a $return binding returned a non-None value"
+        raise BadValue(message, "RuntimeError", "It has no binding for what it returns: return nothing, or declare one named $return.")
     body: list[bytes] = []
     outputs = {
         name: to_wire(encode(converter, out, pytype), body)
@@ -70,10 +71,20 @@ def success(request: Request, given: dict[str, Any], value: Any) -> bytes:
     return frame({"op": "result", "id": request.id, "value": returned, "outputs": outputs}, b"".join(body))
 
 
-def failure(invocation_id: str, error: BaseException) -> bytes:
-    """The frame of a failure."""
-    header = {"op": "failed", "id": invocation_id, "type_name": type_name(error), "message": _text(error), "stack": stack_text(error)}
+def failure(invocation_id: str, error: BaseException, stack: str | None = None) -> bytes:
+    """The frame of a failure; `stack`: instead of the exception's own."""
+    if stack is None:
+        stack = stack_text(error)
+    header = {"op": "failed", "id": invocation_id, "type_name": type_name(error), "message": _text(error), "stack": stack}
     return frame({name: value.encode(errors="backslashreplace").decode() for name, value in header.items()})
+
+
+def _bad_value(request: Request, error: BadValue) -> bytes:
+    """The failure of a function that has ended well: no frame is left, so the place is where it begins."""
+    function = request.function
+    file, line = source_of(function.call) or (function.directory, 1)
+    hint = f"    {error.hint}\n" if error.hint else ""
+    return failure(request.id, error, f'  File "{file}", line {line}, in {function.name}\n{hint}')
 
 
 def _text(error: BaseException) -> str:
@@ -88,6 +99,8 @@ def run(request: Request) -> bytes:
     try:
         given = arguments(request)
         return success(request, given, request.function.call(**given))
+    except BadValue as error:
+        return _bad_value(request, error)
     except Exception as error:
         return failure(request.id, error)
 
@@ -97,5 +110,7 @@ async def run_async(request: Request) -> bytes:
     try:
         given = arguments(request)
         return success(request, given, await request.function.call(**given))
+    except BadValue as error:
+        return _bad_value(request, error)
     except Exception as error:
         return failure(request.id, error)

@@ -107,14 +107,22 @@ def imported(name: str) -> ModuleType:
 def _app_of(module: ModuleType, script: str) -> Any:
     found = [value for name in dir(module) if isinstance(value := getattr(module, name, None), func.FunctionRegister)]
     if not found:
-        raise LoadError(f"Could not find top level function app instances in {script}.", (str(module.__file__), 1), "ValueError")
+        raise LoadError(f"Could not find top level function app instances in {script}.", (str(module.__file__), 1), "ValueError", _NO_APP)
     if len(found) > 1:
         raise LoadError(
             f"More than one {type(found[0]).__name__} or other top level function app instances are defined.",
             (str(module.__file__), 1),
             "ValueError",
+            f"They are {', '.join(name for name in dir(module) if any(getattr(module, name) is app for app in found))}; leave one of them. "
+            "Functions of other modules belong into a func.Blueprint.",
         )
     return found[0]
+
+
+_NO_APP = (
+    "Assign one to a name in it: app = func.FunctionApp(), or func.AsgiFunctionApp(app=...) or func.WsgiFunctionApp(app=...) around an app "
+    "of another framework. A func.Blueprint is none; register it with app.register_functions(...)."
+)
 
 
 def _located(error: ValueError, app: Any) -> Exception:

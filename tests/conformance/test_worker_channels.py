@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -164,12 +165,16 @@ async def test_what_http_cannot_return_fails_in_the_words_of_the_original(worker
         "TypeError: unable to encode outgoing TypedData: unsupported type \"<class 'azure.functions.http.HttpResponseConverter'>\" "
         f'for Python type "{type_name}"'
     )
+    place, hint = failed.value.stack.splitlines()
+    assert re.fullmatch(r'  File ".*function_app\.py", line \d+, in value', place)
+    assert hint.startswith("    An HTTP function returns a str or a func.HttpResponse.")
 
 
 async def test_a_value_without_a_return_binding_fails(worker: Running) -> None:
     with pytest.raises(UserCodeFailed) as failed:
         await worker.call("returns_something", timer=TIMER)
     assert str(failed.value) == "RuntimeError: function 'returns_something' without a $return binding returned a non-None value"
+    assert "in returns_something\n    It has no binding for what it returns" in failed.value.stack
 
 
 async def test_a_failure_has_the_apps_own_stack_and_its_cause(worker: Running) -> None:

@@ -105,12 +105,14 @@ async def test_sys_exit_at_import_is_a_failure(make: MakeChannel, tmp_path: Path
 async def test_no_app_object(make: MakeChannel, tmp_path: Path, source: str) -> None:
     failure = await failure_of(make, tmp_path, source)
     assert (failure.type_name, failure.message) == ("ValueError", "Could not find top level function app instances in function_app.py.")
+    assert failure.hint.startswith("Assign one to a name in it: app = func.FunctionApp()")
 
 
 @pytest.mark.parametrize("second", ["func.FunctionApp()", "app"])
 async def test_two_names_for_app_objects(make: MakeChannel, tmp_path: Path, second: str) -> None:
     failure = await failure_of(make, tmp_path, f"{PREAMBLE}other = {second}\n")
     assert failure.message == "More than one FunctionApp or other top level function app instances are defined."
+    assert failure.hint.startswith("They are app, other; leave one of them.")
 
 
 async def test_duplicate_names_point_at_the_later_function(make: MakeChannel, tmp_path: Path) -> None:

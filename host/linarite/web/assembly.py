@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 _NO_FUNCTIONS = (
     "No job functions found. Try making your job classes and methods public. If you're using binding extensions (e.g. Azure Storage, "
-    "ServiceBus, Timers, etc.) make sure you've called the registration method for the extension(s) in your startup code."
+    "ServiceBus, Timers, etc.) make sure you've called the registration method for the extension(s) in your startup code. "
+    "In Python: decorate functions with @app.route(...) or another trigger, and register blueprints with app.register_functions(...)."
 )
 
 _RETRIED = frozenset({"timertrigger", "eventhubtrigger", "kafkatrigger", "cosmosdbtrigger", *DURABLE})
