@@ -124,8 +124,9 @@ class Equipment:
         types = {function.trigger_type for function in runnable(self._ground.site())}
         for trigger_type, (name, door) in self._event_doors.items():
             if trigger_type in types:
-                self._ground.system_key(f"{name}_extension")
                 found[name] = door
+                if self._ground.options.enable_auth:
+                    self._ground.system_key(f"{name}_extension")  # made, so that it can be read and given to Event Grid
         return found
 
     def webhook(self) -> Webhook:

@@ -7,6 +7,7 @@ setting that is wrong leaves the host up, answering as the Functions host does, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -342,6 +343,7 @@ class Host:
         assert self._front is not None
         equipment = self.job.equipment if self.job is not None else None
         self._front.show(site, equipment.webhooks if equipment is not None else {})
+        _keep_out_of_git(self.options.working_folder)
         self._on_site(self)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -355,6 +357,8 @@ class Host:
         await asyncio.to_thread(import_module, "linarite.front")
         from linarite.front import Front
 
+        if self.options.enable_auth:
+            self.keys.load()
         self._front = Front(self, self, self.keys, self.options, local, self._clock)
         return self._front
 
@@ -385,6 +389,13 @@ class Host:
 
     def _origin(self) -> Origin:
         return Origin(self.base_url, self.base_url.partition("://")[2])
+
+
+def _keep_out_of_git(folder: Path | None) -> None:
+    """Have git leave the app's `.linarite` alone, if there is one: there are keys in it."""
+    with contextlib.suppress(OSError):
+        if folder is not None and folder.is_dir() and not (ignore := folder / ".gitignore").exists():
+            ignore.write_text("*\n", "utf-8")
 
 
 def display_host(address: str) -> str:

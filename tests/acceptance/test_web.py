@@ -40,6 +40,7 @@ def app(app_folder: Path) -> Path:
 async def test_keys_are_asked_for_and_shown_once(app: Path) -> None:
     async with HostProcess(app, "--no-reload", "--enable-auth", "--storage", "embedded") as host, client(host) as session:
         master = (await host.said(r"master (\S{56}) ")).group(1)
+        assert (app / ".linarite" / ".gitignore").read_text("utf-8") == "*\n"
         for headers, status in (({}, 401), ({"x-functions-key": "wrong"}, 401), ({"x-functions-key": master}, 200)):
             async with session.get("/api/hello", headers=headers) as answer:
                 assert answer.status == status

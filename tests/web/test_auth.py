@@ -118,10 +118,15 @@ def test_keys_outlive_the_process_in_files_only_the_owner_reads(tmp_path: Path) 
     folder = tmp_path / ".linarite" / "keys"
     first = Keys(folder)
     master, own = first.master, first.function_keys("Func")[0].value
-    assert first.are_new
     again = Keys(folder)
-    assert (again.master, again.function_keys("func")[0].value, again.are_new) == (master, own, False)
+    assert (again.master, again.function_keys("func")[0].value) == (master, own)
     assert stat.S_IMODE((folder / "host.json").stat().st_mode) == 0o600
+
+
+def test_the_master_key_is_shown_once_however_long_ago_it_was_made(tmp_path: Path) -> None:
+    master = Keys(tmp_path).master
+    assert Keys(tmp_path).show_once() == master
+    assert Keys(tmp_path).show_once() == ""
 
 
 def test_the_files_have_the_functions_hosts_form(tmp_path: Path) -> None:

@@ -201,6 +201,6 @@ def _banner(host: Host) -> list[str]:
         storage = host.job.equipment.storage
         where = f"embedded ({host.options.working_folder})" if storage.is_embedded else storage.kind
         lines.append(f"Storage: {where}: {storage.reason}")
-    if host.options.enable_auth and (master := host.keys.master) and host.keys.are_new:
+    if host.options.enable_auth and (master := host.keys.show_once()):
         lines.append(f"Keys:    master {master} (shown once; kept in {host.options.keys_folder})")
     return lines

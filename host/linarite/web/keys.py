@@ -28,6 +28,8 @@ MASTER = "_master"
 DEFAULT = "default"
 _SIGNATURE = "AzFu"
 """At place 44 of every key, so that scanners know one that was committed by mistake."""
+_SHOWN = "shown"
+"""The file that says that the master key has been shown."""
 
 
 _T = TypeVar("_T")
@@ -83,13 +85,20 @@ class Keys:
         self._folder = folder
         self._host: _HostKeys | None = None
         self._functions: dict[str, _FunctionKeys] = {}
-        self._are_new = False
 
-    @property
-    def are_new(self) -> bool:
-        """Whether the host's keys were made by this process, so that they can be shown once."""
+    def load(self) -> None:
+        """Read the keys, or make them, now. Raises OperatorError."""
         self._loaded()
-        return self._are_new
+
+    def show_once(self) -> str:
+        """The master key, for the one time that it is shown; "" if it has been."""
+        master = self.master
+        shown = None if self._folder is None else self._folder / _SHOWN
+        if shown is not None:
+            if shown.exists():
+                return ""
+            shown.touch()
+        return master
 
     @property
     def master(self) -> str:
@@ -168,7 +177,6 @@ class Keys:
             self._host = self._read("host", _HostKeys)
             if self._host is None:
                 self._host = _HostKeys(Key("master", new_value()), [Key(DEFAULT, new_value())], [])
-                self._are_new = True
                 self._save_host()
         return self._host
 
