@@ -40,10 +40,17 @@ def child(*command: str, cwd: Path, **environment: str) -> Iterator[subprocess.P
 @contextlib.contextmanager
 def host(app: Path, *flags: str) -> Iterator[int]:
     """`linarite start` in a folder; gives its port once the first request is answered."""
-    port = free_port()
-    with child(sys.executable, "-m", "linarite", "start", "--port", str(port), "--no-reload", *flags, cwd=app):
-        wait_for_answer(port)
+    with host_process(app, *flags) as (port, _):
         yield port
+
+
+@contextlib.contextmanager
+def host_process(app: Path, *flags: str) -> Iterator[tuple[int, int]]:
+    """The same; its port and its process id."""
+    port = free_port()
+    with child(sys.executable, "-m", "linarite", "start", "--port", str(port), "--no-reload", *flags, cwd=app) as process:
+        wait_for_answer(port)
+        yield port, process.pid
 
 
 def wait_for_answer(port: int, path: str = "/", limit_s: float = 60) -> float:

@@ -16,6 +16,6 @@ NAME = f"dbos {_VERSION}, SQLite"
 def figures(scratch: Path) -> Figures:
     """dbos's figures; its database lies in `scratch`."""
     python = python_with("dbos", f"dbos=={_VERSION}")
-    command = [python, "-m", "bench.peers.dbos_workflows", f"sqlite:///{scratch / 'dbos.sqlite'}", scratch / "figures.json"]
+    command = [str(python), "-m", "bench.peers.dbos_workflows", f"sqlite:///{scratch / 'dbos.sqlite'}", str(scratch / "figures.json")]
     subprocess.run(command, cwd=Path(__file__).parents[2], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return Figures(**json.loads((scratch / "figures.json").read_text("utf-8")))

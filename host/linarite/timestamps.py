@@ -55,4 +55,6 @@ def trimmed(text: Timestamp) -> Timestamp:
 
 def later(one: Timestamp, other: Timestamp) -> Timestamp:
     """The later of two timestamps, to the last of their digits."""
+    if len(one) == len(other):  # with as many digits their order is that of their texts, and a long history has many to compare
+        return max(one, other)
     return one if seven_digits(one) >= seven_digits(other) else other

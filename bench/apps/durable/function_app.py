@@ -26,6 +26,14 @@ def fan(context: df.DurableOrchestrationContext):
     return sum(doubled)
 
 
+@app.orchestration_trigger(context_name="context")
+def loop(context: df.DurableOrchestrationContext):
+    total = 0
+    for number in range(context.get_input()):
+        total += yield context.call_activity("double", number)
+    return total
+
+
 @app.activity_trigger(input_name="number")
 def double(number: int) -> int:
     return number * 2
