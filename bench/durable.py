@@ -57,8 +57,8 @@ def linarite(storage: str, scratch: Path) -> Figures:
 
     folder = scratch / "app"
     shutil.copytree(APPS / "durable", folder)
-    with host(folder, "--storage", storage) as port:
-        return asyncio.run(through(port))
+    with host(folder, "--storage", storage) as served:
+        return asyncio.run(through(served.port))
 
 
 def main() -> None:

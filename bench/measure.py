@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 APPS = Path(__file__).parent / "apps"
 
@@ -37,20 +38,28 @@ def child(*command: str, cwd: Path, **environment: str) -> Iterator[subprocess.P
             process.wait()
 
 
-@contextlib.contextmanager
-def host(app: Path, *flags: str) -> Iterator[int]:
-    """`linarite start` in a folder; gives its port once the first request is answered."""
-    with host_process(app, *flags) as (port, _):
-        yield port
+class Served(NamedTuple):
+    """A server that answers."""
+
+    port: int
+    process_id: int
 
 
 @contextlib.contextmanager
-def host_process(app: Path, *flags: str) -> Iterator[tuple[int, int]]:
-    """The same; its port and its process id."""
+def host(app: Path, *flags: str) -> Iterator[Served]:
+    """`linarite start` in a folder, once the first request is answered."""
     port = free_port()
     with child(sys.executable, "-m", "linarite", "start", "--port", str(port), "--no-reload", *flags, cwd=app) as process:
         wait_for_answer(port)
-        yield port, process.pid
+        yield Served(port, process.pid)
+
+
+def processor_us(process_id: int) -> tuple[float, float]:
+    """Processor time that a process has taken, and its children have. From Linux's `/proc`."""
+    threads = list(Path(f"/proc/{process_id}/task").iterdir())
+    own = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
+    children = [int(text) for thread in threads for text in (thread / "children").read_text().split()]
+    return own, sum(sum(processor_us(one)) for one in children)
 
 
 def wait_for_answer(port: int, path: str = "/", limit_s: float = 60) -> float:

@@ -20,7 +20,7 @@ from pathlib import Path
 import aiohttp
 
 from bench.durable import API, OverHttp
-from bench.measure import APPS, host_process, table
+from bench.measure import APPS, host, table
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -87,8 +87,8 @@ def cost(storage: str, name: str, size: int) -> Cost:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "app"
         shutil.copytree(APPS / "durable", folder)
-        with host_process(folder, "--storage", storage) as (port, host):
-            return asyncio.run(run(port, host, name, size))
+        with host(folder, "--storage", storage) as served:
+            return asyncio.run(run(*served, name, size))
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from linarite.durable.actions import WaitForEvent
+from linarite.durable.event_watch import EventWatch
 from linarite.durable.events import EventRaised
 from tests.durable.turns import Context, Steps
 from tests.durable.world import World
@@ -107,3 +109,15 @@ def test_nothing_is_said_by_a_host_that_has_not_seen_the_beginning() -> None:
     for value in (1, 2, 3):
         tell(world, "Go", value)
     assert not world.warnings
+
+
+def test_a_copy_goes_on_apart_from_the_watch_it_was_made_of() -> None:
+    def go(row: int) -> EventRaised:
+        return EventRaised(name="Go", input=None, timestamp=f"2026-01-01T00:00:0{row}Z")
+
+    watch = EventWatch()
+    watch.follow([], [go(0)], [])
+    assert watch.copy().follow([go(0)], [], [WaitForEvent(name="Go")]) == []
+    lost = watch.copy().follow([go(0)], [go(1)], [])
+    assert lost == watch.follow([go(0)], [go(1)], [])
+    assert "(history row 0) is lost" in lost[0]

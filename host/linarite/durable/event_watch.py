@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from linarite.durable.actions import Action, WaitForEvent
 from linarite.durable.delivery import request_ids
@@ -33,6 +33,10 @@ class EventWatch:
     waits: int = 0
     _open: Counter[str] = field(default_factory=Counter)
     _kept: dict[str, _Kept] = field(default_factory=dict)
+
+    def copy(self) -> EventWatch:
+        """One that goes on apart from this one."""
+        return EventWatch(self.waits, self._open.copy(), {name: replace(kept) for name, kept in self._kept.items()})
 
     def follow(self, past: Sequence[HistoryEvent], new: Sequence[HistoryEvent], actions: Sequence[Action]) -> list[str]:
         """Take an episode in: its new events, and the actions it answered. Returns what is to be said."""

@@ -8,7 +8,6 @@ Source: DurableTask.Core, TaskOrchestrationDispatcher.OnProcessWorkItemAsync; du
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -137,7 +136,8 @@ class _Turn:
         self._custom_status: str | UnsetType | None = UNSET
         self._is_continued = False
         self._solo_ids = knowledge.solo_ids
-        self._watch = copy.deepcopy(knowledge.watch) if planned.past else EventWatch()
+        watch = knowledge.watch if planned.past else EventWatch()
+        self._watch = watch.copy() if watch is not None else None
         self._warnings: list[str] = []
         self._non_deterministic: NonDeterministic | None = None
         self._now = planned.new[0].timestamp
