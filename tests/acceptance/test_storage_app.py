@@ -99,6 +99,23 @@ async def test_a_word_goes_through_queue_blob_and_table(app_folder: Path, emulat
         await host.said("ordered a mug")
 
 
+async def test_listeners_go_on_with_saved_code(app_folder: Path, emulator: Azurite) -> None:
+    environment = {"AzureWebJobsStorage": emulator.ports.connection_string(), "Words": "words-reloaded"}
+    async with HostProcess(words_app(app_folder), environment=environment) as host, client(host) as session:
+        async with session.post("/api/say/kettle") as answer:
+            assert answer.status == 202
+        await host.said("indexed kettle.txt")
+        changed = APP.replace('"indexed %s"', '"noted %s"').replace(".upper()", ".title()")
+        (app_folder / "function_app.py").write_text(changed, "utf-8")
+        await host.said("Reloaded: 6 functions loaded")
+        async with session.post("/api/say/mug") as answer:
+            assert answer.status == 202
+        await host.said("noted mug.txt")
+        await host.said(r"Executed 'Functions.index' \(Succeeded", next(n for n, line in enumerate(host.lines) if "noted mug" in line))
+        assert await looked_up(session, "mug") == "Mug"
+        assert sum("indexed" in line or "noted" in line for line in host.lines) == 2
+
+
 async def test_27_mib_go_through_http_and_come_back(app_folder: Path, emulator: Azurite) -> None:
     body = os.urandom(27 * 1024 * 1024)
     environment = {"AzureWebJobsStorage": emulator.ports.connection_string(), "Words": "w-27"}
