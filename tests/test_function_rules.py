@@ -35,6 +35,11 @@ def output(name: str, kind: str = "queue", direction: str = "OUT") -> dict[str, 
     ("bindings", "message"),
     [
         ([], "At least one binding must be declared."),
+        (
+            [TRIGGER, output("$return"), output("$return")],
+            "Multiple bindings with name '$return' discovered. Binding names must be unique. @app.route declares one for the response; "
+            "its binding_arg_name gives that another name.",
+        ),
         ([output("msg")], "No trigger binding specified. A function must have a trigger input binding."),
         ([TRIGGER, output("my_queue")], "The binding name my_queue is invalid. Please assign a valid name to the binding. " + RULE),
         ([TRIGGER, output("1st")], "The binding name 1st is invalid. Please assign a valid name to the binding. " + RULE),

@@ -18,6 +18,7 @@ _FUNCTION_NAME = re.compile(r"[a-z][a-z0-9_\-]{0,127}", re.IGNORECASE | re.ASCII
 _BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return", re.ASCII)
 
 _GOOD_NAME = "Valid are letters and digits, a letter first; no underscore."
+_SECOND_RETURN = " @app.route declares one for the response; its binding_arg_name gives that another name."
 
 BINDING_TYPES = frozenset(
     {
@@ -92,7 +93,8 @@ def metadata_error(function: Function) -> str | None:
         if (problem := _binding_error(binding)) is not None:
             return problem
         if binding.name.lower() in seen:
-            return f"Multiple bindings with name '{binding.name}' discovered. Binding names must be unique."
+            hint = _SECOND_RETURN if binding.name == "$return" else ""
+            return f"Multiple bindings with name '{binding.name}' discovered. Binding names must be unique.{hint}"
         seen.add(binding.name.lower())
     if not any(binding.is_trigger for binding in function.bindings):
         return "No trigger binding specified. A function must have a trigger input binding."
