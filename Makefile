@@ -12,7 +12,7 @@ start: $(VENV)/.installed  ## run the sample app
 	$(BIN)/linarite start
 
 test: $(VENV)/.installed-test  ## everything CI runs
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/.installed-test  ## what needs no emulator and no patience
 	$(BIN)/python -m pytest -m "not azurite and not slow"
