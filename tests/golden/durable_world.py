@@ -145,8 +145,14 @@ class AzuriteWorld(_World):
 
     async def settle(self) -> None:
         """Wait until no message waits but the starts of instances whose version this host does not run."""
-        while (waiting := await self._messages()) and waiting > self._left_behind + await self._rejected():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # nobody tells when a queue has become empty
+        seen_empty = 0
+        while seen_empty < 2:  # one look may miss work that passes from a queue not yet looked at to one that was
+            waiting = await self._messages()
+            if waiting and waiting > self._left_behind + await self._rejected():
+                seen_empty = 0
+                await asyncio.sleep(0.02)  # nobody tells when a queue has become empty
+            else:
+                seen_empty += 1
 
     async def clear(self, prefix: str) -> None:
         before = await self._rejected()
