@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import azure.durable_functions as df
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 Program = list[Any]
@@ -48,6 +49,30 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 programs: st.SearchStrategy[Any] = _whole(st.recursive(_leaves, _grown, max_leaves=8))
 """Any program; `numbered` makes its events, flaky activities and entities its own."""
+
+
+def some_programs(seed_: int, how_many: int) -> list[Program]:
+    """So many programs, the same for the same seed."""
+    grown: list[Program] = []
+
+    @seed(seed_)
+    @settings(max_examples=how_many, database=None, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+    @given(programs)
+    def grow(program: Any) -> None:
+        grown.append(numbered(program))
+
+    grow()
+    return grown
+
+
+def hurried(program: Any) -> Any:
+    """The same, with timers of two seconds at most."""
+    match program:
+        case ["timer", seconds]:
+            return ["timer", seconds % 3]
+        case [*parts]:
+            return [hurried(part) for part in parts]
+    return program
 
 
 def numbered(program: Any, names: Generator[int, None, None] | None = None) -> Program:
@@ -144,6 +169,31 @@ def _plain(result: Any, program: Program) -> Any:
         case ["all", children]:
             return [_plain(value, child) for value, child in zip(result, children, strict=True)]
     return result
+
+
+class Activities:
+    """What the programs call. `run` does it for a task of an execution; a task that runs twice does the same both times."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[tuple[str, int], list[int]] = {}
+
+    def run(self, name: str, value: Any, execution_id: str, task_id: int) -> Any:
+        match name:
+            case "echo":
+                return value
+            case "flaky":
+                return self._flaky(value, execution_id, task_id)
+        raise ValueError(f"{name} {value}")
+
+    def _flaky(self, asked: list[int], execution_id: str, task_id: int) -> int:
+        """Fail as often as asked."""
+        name, failures = asked
+        attempts = self._attempts.setdefault((execution_id, name), [])
+        if task_id not in attempts:
+            attempts.append(task_id)
+        if attempts.index(task_id) < failures:
+            raise ValueError("not yet")
+        return name
 
 
 class Failed(Exception):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from linarite.durable.delivery import StartVerdict, is_out_of_order, judge_start, start_is_void
+from linarite.durable.delivery import StartVerdict, is_out_of_order, is_repeated_start, judge_start, start_is_void
 from linarite.durable.events import (
     EventRaised,
     EventSent,
@@ -129,3 +129,38 @@ def test_a_start_is_void_once_its_instance_was_terminated_before_it() -> None:
     assert not start_is_void(to_me(STARTED), [], row(status=Status.TERMINATED, execution_id="older"))
     assert not start_is_void(to_me(STARTED), [STARTED], terminated)
     assert not start_is_void(to_me(STARTED), [], None)
+
+
+def child_start(execution_id: str, *, name: str = "sub", parent: OrchestrationInstance = ME, task_id: int = 3) -> ExecutionStarted:
+    child = OrchestrationInstance(instance_id="e1:3", execution_id=execution_id)
+    by = ParentInstance(name="p", orchestration_instance=parent, task_schedule_id=task_id, version=None)
+    return ExecutionStarted(orchestration_instance=child, parent_instance=by, name=name, timestamp=T0)
+
+
+def test_a_child_that_its_parent_asked_for_twice_begins_once() -> None:
+    assert is_repeated_start(to_me(child_start("second", name="SUB")), [child_start("first")])
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param([], id="none"),
+        pytest.param([child_start("FIRST")], id="the same message: the core knows it"),
+        pytest.param([child_start("older", name="other")], id="another orchestrator"),
+        pytest.param([child_start("older", task_id=2)], id="an earlier task of the parent, with an id that the author chose"),
+        pytest.param(
+            [child_start("older", parent=OrchestrationInstance(instance_id="order-7", execution_id="e0"))],
+            id="the parent's last generation, likewise",
+        ),
+        pytest.param([STARTED], id="a client's"),
+    ],
+)
+def test_a_child_that_was_not_begun_for_this_task_begins(begun: list[HistoryEvent]) -> None:
+    assert not is_repeated_start(to_me(child_start("first")), begun)
+
+
+def test_only_childrens_starts_can_be_repeated_starts() -> None:
+    assert not is_repeated_start(to_me(STARTED), [child_start("first")])
+    assert not is_repeated_start(to_me(TaskCompleted(task_scheduled_id=3, timestamp=T0)), [child_start("first")])
+    of_an_entity = child_start("second", parent=ENTITY)
+    assert not is_repeated_start(to_me(of_an_entity), [child_start("first", parent=ENTITY)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -20,7 +22,7 @@ from linarite.durable.events import (
     TaskScheduled,
 )
 from linarite.durable.messages import TaskMessage, is_entity
-from tests.durable.programs import Failed, entity, events_of, meant, numbered, orchestrator, programs
+from tests.durable.programs import Activities, Failed, entity, events_of, meant, numbered, orchestrator, programs
 from tests.durable.world import Stored, World
 
 
@@ -28,27 +30,15 @@ class RoughWorld(World):
     """A hub that promises no more than hubs promise. `mishaps` is how many more times something goes wrong."""
 
     def __init__(self, random: Random, mishaps: int) -> None:
-        self._attempts: dict[tuple[str, int], list[int]] = {}
-        super().__init__(
-            {"program": orchestrator}, {"echo": lambda n: n, "boom": self._boom, "flaky": self._flaky}, entities={"notes": entity}
-        )
+        self._does = Activities()
+        activities: dict[str, Callable[[Any], Any]] = {name: partial(self._run, name) for name in ("echo", "boom", "flaky")}
+        super().__init__({"program": orchestrator}, activities, entities={"notes": entity})
         self.random = random
         self.mishaps = mishaps
         self.repeated: dict[str, list[TaskMessage]] = {}
 
-    def _boom(self, number: int) -> Any:
-        raise ValueError(f"boom {number}")
-
-    def _flaky(self, asked: list[int]) -> int:
-        """Fails as often as asked; an attempt that runs twice does the same both times."""
-        name, failures = asked
-        execution_id, task_id = self.task
-        attempts = self._attempts.setdefault((execution_id, name), [])
-        if task_id not in attempts:
-            attempts.append(task_id)
-        if attempts.index(task_id) < failures:
-            raise ValueError("not yet")
-        return name
+    def _run(self, name: str, value: Any) -> Any:
+        return self._does.run(name, value, *self.task)
 
     def goes_wrong(self, chance: float = 0.15) -> bool:
         if self.mishaps <= 0 or self.random.random() >= chance:

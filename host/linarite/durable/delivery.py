@@ -124,6 +124,35 @@ def start_is_void(start: TaskMessage, history: Sequence[HistoryEvent], row: Inst
     return row.status.is_terminal and same_id(row.execution_id, event.orchestration_instance.execution_id)
 
 
+def is_repeated_start(start: TaskMessage, history: Sequence[HistoryEvent]) -> bool:
+    """Whether a child's start asks for what was begun already: the current generation has it, or came after the one that had it.
+
+    A parent that died while it committed asks again, under another execution id; and a child that died after its first commit is told
+    again, when it may have continued as new. The reference begins the child from the top in both cases. `history` is the current
+    generation's, whichever that is.
+    """
+    asked = start.event
+    if (
+        not isinstance(asked, ExecutionStarted)
+        or asked.parent_instance is None
+        or is_entity(asked.parent_instance.orchestration_instance.instance_id)
+    ):
+        return False
+    begun = next((event for event in history if isinstance(event, ExecutionStarted)), None)
+    if begun is None or same_id(begun.orchestration_instance.execution_id, asked.orchestration_instance.execution_id):
+        return False
+    return begun.name.lower() == asked.name.lower() and _task(begun) == _task(asked)
+
+
+def _task(started: ExecutionStarted) -> tuple[str, str, int] | None:
+    """The task of its parent that a child is."""
+    parent = started.parent_instance
+    if parent is None:
+        return None
+    by = parent.orchestration_instance
+    return by.instance_id, (by.execution_id or "").lower(), parent.task_schedule_id
+
+
 def same_id(one: str | None, other: str | None) -> bool:
     """Whether two execution ids are one; case does not count."""
     return (one or "").lower() == (other or "").lower()

@@ -57,6 +57,11 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True):
         return isinstance(self.event, ExecutionStarted) and self.event.parent_instance is None
 
     @property
+    def is_child_start(self) -> bool:
+        """A parent's order to begin a child, which may be given twice."""
+        return isinstance(self.event, ExecutionStarted) and self.event.parent_instance is not None
+
+    @property
     def due_at(self) -> Timestamp | None:
         """Not to be delivered before; None for at once."""
         match self.event:

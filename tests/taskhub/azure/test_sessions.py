@@ -2,11 +2,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from linarite.durable.events import EventRaised, ExecutionStarted, OrchestrationInstance, OrchestratorStarted, TaskCompleted, TaskScheduled
+from linarite.durable.events import (
+    EventRaised,
+    ExecutionStarted,
+    OrchestrationInstance,
+    OrchestratorStarted,
+    ParentInstance,
+    TaskCompleted,
+    TaskScheduled,
+)
 from linarite.durable.messages import TaskMessage
 from linarite.storage.queues import Receipt
 from linarite.taskhub.azure.held import Held
-from linarite.taskhub.azure.sessions import Checkpoint, Session, Sessions, in_order, split
+from linarite.taskhub.azure.sessions import Batch, Checkpoint, Session, Sessions, in_order, split, without_repeated_starts
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 AT = "2026-01-01T00:00:00Z"
@@ -24,6 +32,14 @@ def raised(name: str = "go", execution_id: str | None = None) -> Held:
 def started(execution_id: str) -> Held:
     target = OrchestrationInstance(instance_id="i", execution_id=execution_id)
     return held(ExecutionStarted(orchestration_instance=target, name="Main", timestamp=AT), execution_id)
+
+
+def child_started(execution_id: str) -> Held:
+    target = OrchestrationInstance(instance_id="i", execution_id=execution_id)
+    parent = ParentInstance(
+        name="Main", orchestration_instance=OrchestrationInstance(instance_id="p", execution_id="p1"), task_schedule_id=3, version=""
+    )
+    return held(ExecutionStarted(orchestration_instance=target, parent_instance=parent, name="Sub", timestamp=AT), execution_id)
 
 
 def completed(task_id: int, execution_id: str | None = None, delivery: int = 1) -> Held:
@@ -120,10 +136,24 @@ def test_a_new_start_takes_its_events_along() -> None:
 
 def test_a_history_serves_only_the_generation_it_holds() -> None:
     whole, marker_only = Checkpoint("one", "etag", ()), Checkpoint("one", "etag", None)
-    assert whole.serves(None)
-    assert whole.serves("ONE")
-    assert marker_only.serves("two")
-    assert not marker_only.serves(None)
+    assert whole.serves(Batch(None, [raised()]))
+    assert whole.serves(Batch("ONE", [raised()]))
+    assert marker_only.serves(Batch("two", [raised()]))
+    assert not marker_only.serves(Batch(None, [raised()]))
+
+
+def test_a_childs_start_needs_the_current_history_whichever_that_is() -> None:
+    batch = Batch("two", [child_started("two")])
+    assert batch.wanted is None
+    assert not Checkpoint("one", "etag", None).serves(batch)
+    assert Batch("two", [started("two")]).wanted == "two"
+
+
+def test_the_start_of_a_child_that_has_begun_is_told_apart() -> None:
+    again, event = child_started("two"), raised()
+    begun = child_started("one").message.event
+    assert without_repeated_starts([again, event], Checkpoint("one", "etag", (begun,))) == ([event], [again])
+    assert without_repeated_starts([again, event], Checkpoint(None, None, ())) == ([again, event], [])
 
 
 def test_answers_wait_for_their_questions() -> None:

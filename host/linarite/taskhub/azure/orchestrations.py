@@ -25,7 +25,7 @@ from linarite.taskhub.azure.background import Background
 from linarite.taskhub.azure.checkpoints import Checkpoints
 from linarite.taskhub.azure.delivery import Delivery
 from linarite.taskhub.azure.held import Held, HeldMessages
-from linarite.taskhub.azure.sessions import Batch, Checkpoint, Session, Sessions, in_order, split
+from linarite.taskhub.azure.sessions import Batch, Checkpoint, Session, Sessions, in_order, split, without_repeated_starts
 from linarite.taskhub.protocol import OrchestrationWorkItem
 from linarite.timestamps import timestamp
 
@@ -105,7 +105,7 @@ class Orchestrations:
             return
         session.is_queued = True
         checkpoint = session.checkpoint
-        if checkpoint is not None and checkpoint.serves(session.waiting[0].execution_id):
+        if checkpoint is not None and checkpoint.serves(session.waiting[0]):
             self._now_ready(session)
         else:
             self._background.spawn(self._load(session), f"read the history of instance {session.instance_id}")
@@ -118,7 +118,7 @@ class Orchestrations:
         while session.waiting:
             try:
                 async with self._loads:
-                    session.checkpoint = await self._checkpoints.load(session.instance_id, session.waiting[0].execution_id)
+                    session.checkpoint = await self._checkpoints.load(session.instance_id, session.waiting[0].wanted)
                 break
             except HubUnavailable as problem:
                 _log.warning("Could not read the history of instance %s: %s", session.instance_id, problem)
@@ -135,10 +135,14 @@ class Orchestrations:
         if not session.waiting or session.active is not None:
             return None
         checkpoint = session.checkpoint
-        if checkpoint is None or not checkpoint.serves(session.waiting[0].execution_id):
+        if checkpoint is None or not checkpoint.serves(session.waiting[0]):
             self._queue(session)
             return None
         batch = self._sessions.activate(session)
+        batch.messages, repeated = without_repeated_starts(batch.messages, checkpoint)
+        if repeated:
+            deleted = self._let_go(self._held.delete(held) for held in repeated)
+            self._background.spawn(deleted, "delete the start of a child that has begun")
         messages, rest = split(batch, checkpoint)
         history = (checkpoint.history or ()) if checkpoint.is_current(batch.execution_id) else ()
         batch.messages, early = in_order(messages, history)

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from linarite.durable.delivery import is_out_of_order, same_id
+from linarite.durable.delivery import is_out_of_order, is_repeated_start, same_id
 from linarite.durable.events import HistoryEvent
 from linarite.taskhub.azure.held import Held
 
@@ -32,9 +32,9 @@ class Checkpoint:
     history: tuple[HistoryEvent, ...] | None = ()
     blobs: frozenset[str] = frozenset()
 
-    def serves(self, execution_id: str | None) -> bool:
-        """Whether it tells what a batch for that generation needs."""
-        return self.history is not None or not self.is_current(execution_id)
+    def serves(self, batch: Batch) -> bool:
+        """Whether it tells what a batch needs."""
+        return self.history is not None or not self.is_current(batch.wanted)
 
     def is_current(self, execution_id: str | None) -> bool:
         """Whether a message for that generation (None: the current one) is for this one."""
@@ -47,6 +47,11 @@ class Batch:
 
     execution_id: str | None
     messages: list[Held]
+
+    @property
+    def wanted(self) -> str | None:
+        """The generation to read for it. For a child's start the current one: it may be what the start asks for."""
+        return None if any(held.message.is_child_start for held in self.messages) else self.execution_id
 
     def takes(self, execution_id: str | None) -> bool:
         return execution_id is None or self.execution_id is None or same_id(execution_id, self.execution_id)
@@ -160,6 +165,15 @@ def _join(waiting: deque[Batch], execution_id: str | None, held: Held) -> None:
             batch.execution_id = batch.execution_id or execution_id
             return
     waiting.append(Batch(execution_id, [held]))
+
+
+def without_repeated_starts(messages: Sequence[Held], checkpoint: Checkpoint) -> tuple[list[Held], list[Held]]:
+    """The messages that count, and the starts of a child that has begun."""
+    kept: list[Held] = []
+    repeated: list[Held] = []
+    for held in messages:
+        (repeated if is_repeated_start(held.message, checkpoint.history or ()) else kept).append(held)
+    return kept, repeated
 
 
 def split(batch: Batch, checkpoint: Checkpoint) -> tuple[list[Held], list[Held]]:
