@@ -13,6 +13,7 @@ from datetime import tzinfo
 from linarite.bindings.connections import DEFAULT, Connections
 from linarite.bindings.protocol import BindingTypes
 from linarite.bindings.storage_bindings import storage_bindings
+from linarite.bindings.trigger_checks import missing_connections
 from linarite.bindings.trigger_metadata import Metadata
 from linarite.bindings.wakes import Wakes
 from linarite.clock import Clock
@@ -89,7 +90,9 @@ class Equipment:
             if objection := self._ground.invoker.objection(function):
                 log.warning("Calls of function '%s' will fail. %s", function.name, objection)
         assert self._listening is not None
-        uses_storage = self._ground.options.uses_storage
+        uses_storage, settings = self._ground.options.uses_storage, self._ground.configuration.app
+        for said in (said for function in functions if uses_storage for said in missing_connections(function, settings)):
+            log.warning("%s", said)
         await work.listen(self._listening.listeners([one for one in functions if uses_storage or one.trigger_type not in _STORAGE]))
         if work.dispatcher is not None:
             work.dispatcher.functions = self._durable_functions()
