@@ -7,6 +7,7 @@ import json
 import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import azure.durable_functions as df
@@ -22,12 +23,15 @@ from linarite.durable.events import (
     ExecutionCompleted,
     ExecutionStarted,
     ExecutionSuspended,
+    GenericEvent,
     HistoryEvent,
     OrchestrationInstance,
+    OrchestratorCompleted,
     Status,
     TaskCompleted,
     TaskFailed,
     TaskScheduled,
+    TimerCreated,
 )
 from linarite.durable.messages import TaskMessage
 from linarite.errors import (
@@ -278,6 +282,19 @@ async def test_a_changed_orchestrator_is_told_with_row_action_and_line(
         "Instance 'i' does not replay its history: row 2 is TaskScheduled 'hello' (task 0), and the orchestrator now asks for "
         f"CallActivity 'other'{place}."
     ]
+
+
+async def test_a_rewound_instance_that_does_not_replay_is_told_that_no_rewind_can_help_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await bench.decide(started("chain"))
+    rewound = [GenericEvent(event_id=0, timestamp=T0) if isinstance(event, TaskScheduled) else event for event in first.new_events]
+    timer = TimerCreated(fire_at=T0, event_id=1, timestamp=T0)
+    left = replace(first, new_events=(*rewound, timer, OrchestratorCompleted(timestamp=T0)))
+    ended = (await bench.decide(following(left, GenericEvent(timestamp=T0)))).new_events[-2]
+    assert isinstance(ended, ExecutionCompleted)
+    assert str(ended.result).startswith("Non-Deterministic workflow detected: A previous execution of this orchestration scheduled a timer")
+    assert caplog.messages[-1].startswith("Instance 'i' was rewound. A rewind takes back what failed, but not")
 
 
 async def test_an_app_of_the_next_sdk_fails_with_what_to_install(bench: Bench) -> None:

@@ -196,6 +196,14 @@ def test_a_durable_option_that_stops_the_real_extension_stops_us_in_its_words(tm
     assert start["message"].split("See https")[0] in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["mssql", "netherite", "azureManaged"])
+def test_a_storage_provider_that_is_not_here_stops_the_start_with_what_to_do(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadHostJson, match=rf"^host\.json:1: Storage provider type \({name}\) was not found\. .*To use it here only, set"):
+        read(tmp_path, {"extensions": {"durableTask": {"storageProvider": {"type": name}}}})
+    override = {"AzureFunctionsJobHost__extensions__durableTask__storageProvider__type": "azurestorage"}
+    read(tmp_path, {"extensions": {"durableTask": {"storageProvider": {"type": name, "partitionCount": 2}}}}, **override)
+
+
 def test_rows_say_where_each_setting_comes_from(tmp_path: Path) -> None:
     rows = read(
         tmp_path,

@@ -23,7 +23,7 @@ from linarite.dialects.names import DurableFunctions
 from linarite.durable.actions import Answer
 from linarite.durable.checks import VersionRejected
 from linarite.durable.entities import Batch, BatchReply, take_entity_turn
-from linarite.durable.events import HistoryEvent, TaskScheduled
+from linarite.durable.events import GenericEvent, HistoryEvent, TaskScheduled
 from linarite.durable.messages import TaskMessage, is_entity
 from linarite.durable.numbering import NonDeterministic
 from linarite.durable.plan import execution_id_of
@@ -43,6 +43,12 @@ REMEMBERED = 256
 
 HUB_PAUSE_S = 1.0
 """Pause after the hub could not be asked for work."""
+
+
+_REWOUND = (
+    "Instance '%s' was rewound. A rewind takes back what failed, but not what the orchestrator did because of it: the timers between "
+    "retries, the calls of an except block. Such an instance cannot go on, on Azure either; restart it instead."
+)
 
 
 class AppCalls(Protocol):
@@ -170,6 +176,8 @@ class Dispatcher:
             *(episode.instance_id, difference.row, difference.recorded, difference.found),
             f" ({place.file}:{place.line})" if place else "",
         )
+        if any(isinstance(event, GenericEvent) for event in episode.past):
+            log.error(_REWOUND, episode.instance_id)
 
     async def _place(self, episode: Episode, difference: NonDeterministic) -> Place | None:
         """The line that differs. An orchestrator that does other things each time it is asked has none that is sure."""

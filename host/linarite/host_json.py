@@ -201,14 +201,13 @@ def _positive(name: str) -> Convert:
     return integer(1, None, f"{name} must be a positive integer value.")
 
 
-def _storage_type(node: Node) -> str:
+def _azure_storage_only(node: Node) -> None:
     name = text(node).strip()
     if name.lower() != "azurestorage":
         raise BadHostJson(
             f"{node.origin}: Storage provider type ({name}) was not found. Available storage providers: AzureStorage. To use it here "
             "only, set AzureFunctionsJobHost__extensions__durableTask__storageProvider__type to AzureStorage in local.settings.json."
         )
-    return "AzureStorage"
 
 
 def _no_extended_sessions(node: Node) -> None:
@@ -239,7 +238,6 @@ _DURABLE: dict[str, tuple[str, Convert]] = {
     "use_forwarded_host": ("httpSettings.useForwardedHost", flag),
     "use_app_lease": ("useAppLease", flag),
     "local_rpc_endpoint": ("localRpcEndpointEnabled", flag),
-    "storage_type": ("storageProvider.type", _storage_type),
     "connection_name": ("storageProvider.connectionName|storageProvider.connectionStringName", text),
     "partition_count": (
         "storageProvider.partitionCount",
@@ -263,6 +261,7 @@ _DURABLE: dict[str, tuple[str, Convert]] = {
 _DURABLE_CHECKS: dict[str, Convert] = {
     "extendedSessionsEnabled": _no_extended_sessions,
     "maxConcurrentEntityFunctions": _positive("MaxConcurrentEntityFunctions"),  # nor upstream: on Azure Storage entities are orchestrations
+    "storageProvider.type": _azure_storage_only,
     "storageProvider.controlQueueBufferThreshold": integer(1, 1000, "ControlQueueBufferThreshold must be between 1 and 1000."),
 }
 """Settings without an effect here that stop a start upstream when they are wrong."""

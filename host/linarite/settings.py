@@ -49,7 +49,6 @@ class DurableSettings:
 
     hub_name: str | None = None
     connection_name: str = "AzureWebJobsStorage"
-    storage_type: str = "AzureStorage"
     partition_count: int = 4
     max_concurrent_activities: int = 10 * CPUS
     max_concurrent_orchestrators: int = 10 * CPUS
