@@ -27,8 +27,9 @@ from linarite.durable.events import (
 )
 from tests.conformance.grounds import AzureGround, FileGround
 from tests.conformance.random_hosts import Ended, Hosts
+from tests.conformance.random_programs import some_programs
 from tests.conformance.shaky_hub import Fate
-from tests.durable.programs import Failed, Program, hurried, meant, some_programs
+from tests.durable.programs import Failed, Program, hurried, meant
 from tests.durable.test_random_orchestrations import check_history
 from tests.storage_proxy import StorageProxy
 
@@ -53,7 +54,7 @@ async def run(hosts: Hosts, programs: dict[str, Program], seed: int) -> None:
             check(instance)
         _log.info("%d instances, %d dead hosts", len(ended), hosts.deaths)
     except AssertionError as error:
-        raise AssertionError(f"RANDOM_SEED={seed} repeats it. {error}") from error
+        raise AssertionError(f"RANDOM_SEED={seed} repeats it. {error}\n{json.dumps(programs)}") from error
 
 
 def check(ended: Ended) -> None:

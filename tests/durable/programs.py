@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 import azure.durable_functions as df
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 Program = list[Any]
@@ -49,20 +48,6 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 programs: st.SearchStrategy[Any] = _whole(st.recursive(_leaves, _grown, max_leaves=8))
 """Any program; `numbered` makes its events, flaky activities and entities its own."""
-
-
-def some_programs(seed_: int, how_many: int) -> list[Program]:
-    """So many programs, the same for the same seed."""
-    grown: list[Program] = []
-
-    @seed(seed_)
-    @settings(max_examples=how_many, database=None, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
-    @given(programs)
-    def grow(program: Any) -> None:
-        grown.append(numbered(program))
-
-    grow()
-    return grown
 
 
 def hurried(program: Any) -> Any:

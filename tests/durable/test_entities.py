@@ -191,6 +191,16 @@ def test_what_comes_late_of_a_generation_that_is_over_does_not_hold_up_the_next(
     assert entity.ran() == ["second", "first", "third"]
 
 
+def test_generations_that_begin_at_one_time_do_not_hold_each_other_up() -> None:
+    """On a clock that stands still."""
+    at, after = "2026-01-01T12:00:00Z", "2026-01-01T12:00:00.0000001"
+    entity = Entity()
+    for generation in ("e1", "e2"):
+        told, asked = call("add", at), call("read", after, at)
+        entity.turn(*(raised(msgspec.structs.replace(one, parent_execution=generation)) for one in (told, asked)))
+        assert entity.ran() == ["add", "read"]
+
+
 def test_a_predecessor_out_of_the_window_is_not_waited_for() -> None:
     entity = Entity()
     entity.turn(raised(call("x", "2026-01-01T12:00:00Z", "2026-01-01T10:00:00Z")))

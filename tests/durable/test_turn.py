@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import azure.durable_functions as df
+import pytest
 
 from linarite.durable.actions import Answer, CallActivity, CallSubOrchestration, CreateTimer, Failure
 from linarite.durable.decision import Decision
@@ -13,11 +14,15 @@ from linarite.durable.events import (
     EventRaised,
     ExecutionCompleted,
     ExecutionStarted,
+    HistoryEvent,
     OrchestrationInstance,
+    OrchestratorCompleted,
     OrchestratorStarted,
     Status,
+    SubOrchestrationInstanceCompleted,
     SubOrchestrationInstanceCreated,
     TaskCompleted,
+    TaskFailed,
     TaskScheduled,
     TimerCreated,
     TimerFired,
@@ -296,6 +301,26 @@ def test_a_second_answer_to_a_task_is_dropped() -> None:
     assert again.decision == Decision("e1")
     late = run([*twice, to_me(TaskCompleted(task_scheduled_id=1, timestamp=T0))], [*asked, *once], ask)
     assert [e.task_scheduled_id for e in late.decision.new_events if isinstance(e, TaskCompleted)] == [1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TimerFired(timer_id=0, fire_at=T0, timestamp=T0),
+        SubOrchestrationInstanceCompleted(task_scheduled_id=0, result="1", timestamp=T0),
+        TaskFailed(task_scheduled_id=1, reason="no", timestamp=T0),
+        TimerFired(timer_id=1, fire_at="2026-01-01T00:00:01Z", timestamp=T0),
+    ],
+)
+def test_an_answer_to_what_a_lost_attempt_asked_for_is_no_answer_to_what_has_that_id_now(answer: HistoryEvent) -> None:
+    history: list[HistoryEvent] = [
+        OrchestratorStarted(timestamp=T0),
+        started().event,
+        TaskScheduled(name="a", event_id=0, timestamp=T0),
+        TimerCreated(fire_at="2026-01-01T00:00:02Z", event_id=1, timestamp=T0),
+        OrchestratorCompleted(timestamp=T0),
+    ]
+    assert run([to_me(answer)], history).decision == Decision(execution_id="e1")
 
 
 def test_an_answer_whose_episode_was_cut_short_is_delivered_again() -> None:

@@ -15,6 +15,7 @@ from linarite.durable.decision import Decision
 from linarite.durable.delivery import same_id
 from linarite.durable.events import (
     EventRaised,
+    EventSent,
     ExecutionCompleted,
     ExecutionResumed,
     ExecutionStarted,
@@ -25,16 +26,21 @@ from linarite.durable.events import (
     OrchestratorStarted,
     Status,
     SubOrchestrationInstanceCompleted,
+    SubOrchestrationInstanceCreated,
     SubOrchestrationInstanceFailed,
     TaskCompleted,
     TaskFailed,
+    TaskScheduled,
+    TimerCreated,
     TimerFired,
 )
 from linarite.durable.instances import InstanceUpdate
 from linarite.durable.messages import TaskMessage
-from linarite.timestamps import Timestamp, later
+from linarite.timestamps import Timestamp, later, seven_digits
 
 Answer = TaskCompleted | TaskFailed | SubOrchestrationInstanceCompleted | SubOrchestrationInstanceFailed | TimerFired | EventRaised
+
+Question = TaskScheduled | SubOrchestrationInstanceCreated | TimerCreated | EventSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +129,18 @@ def _is_for(message: TaskMessage, execution_id: str) -> bool:
 
 
 def _new_to(events: Sequence[tuple[int, HistoryEvent]], history: Sequence[HistoryEvent]) -> list[tuple[int, HistoryEvent]]:
-    """The events without second answers to one task. Whoever asks or answers may die before it is written down, and then does so again.
+    """The events without second answers to one task, and without answers to another one that had its id.
 
-    What a commit left that was itself cut short does not count: its episode has to be run again.
+    Whoever asks or answers may die before it is written down, and then does so again; and may ask for something else under that id, if
+    messages then come in another order. What a commit left that was itself cut short does not count: its episode has to be run again.
     """
     whole = next((at for at in range(len(history), 0, -1) if isinstance(history[at - 1], OrchestratorCompleted)), 0)
     answered = {_answered_id(event) for event in history[:whole]}
+    asked = _questions({_answered_id(event) for _, event in events}, history)
     kept = []
     for at, event in events:
         task_id = _answered_id(event)
-        if task_id is None or task_id not in answered:
+        if task_id is None or (task_id not in answered and _fits(event, asked.get(task_id))):
             kept.append((at, event))
             answered.add(task_id)
     return kept
@@ -146,6 +154,25 @@ def _answered_id(event: HistoryEvent) -> int | None:
         case TimerFired():
             return event.timer_id
     return None
+
+
+def _questions(task_ids: Collection[int | None], history: Sequence[HistoryEvent]) -> dict[int, HistoryEvent]:
+    """What was asked for under these ids, as far as it is known."""
+    return {event.event_id: event for event in history if event.event_id in task_ids and isinstance(event, Question)}
+
+
+def _fits(answer: HistoryEvent, question: HistoryEvent | None) -> bool:
+    """Whether that may be the answer to that."""
+    match answer:
+        case _ if question is None:
+            return True
+        case TaskCompleted() | TaskFailed():
+            return isinstance(question, TaskScheduled)
+        case SubOrchestrationInstanceCompleted() | SubOrchestrationInstanceFailed():
+            return isinstance(question, SubOrchestrationInstanceCreated)
+        case TimerFired(fire_at=due):
+            return isinstance(question, TimerCreated) and seven_digits(question.fire_at) == seven_digits(due)
+    return True
 
 
 def _is_suspended(events: Sequence[HistoryEvent], before: bool = False) -> bool:

@@ -73,8 +73,10 @@ class Sorter(msgspec.Struct, kw_only=True, omit_defaults=True):
             if _is_before(request.stamp, buffer.newest):  # it comes late, and the generation it was of is over
                 yield request
                 return
+            # what it follows may have been taken for a late one: on a clock that stands still generations begin at one time
+            known = UNSTAMPED if _is_before(buffer.newest, request.predecessor) else request.predecessor
             yield from (buffer.buffered or {}).values()
-            buffer.buffered, buffer.last, buffer.execution_id = None, UNSTAMPED, request.parent_execution
+            buffer.buffered, buffer.last, buffer.execution_id = None, known, request.parent_execution
         if not _is_before(buffer.last, request.stamp):
             return
         if _is_before(buffer.last, request.predecessor) and not _is_before(request.predecessor, self.receive_horizon):
