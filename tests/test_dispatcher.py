@@ -64,6 +64,8 @@ class ListHub:
         self.answers: list[TaskMessage] = []
         self.abandoned: list[Any] = []
         self.refusal: Exception | None = None
+        self.slow: asyncio.Event | None = None
+        """What the next commit waits for, once it is done."""
         self.changed = asyncio.Event()
 
     async def next_orchestration(self) -> OrchestrationWorkItem:
@@ -77,6 +79,9 @@ class ListHub:
         if self.refusal is not None:
             raise self.refusal
         self.decisions.append(decision)
+        if (slow := self.slow) is not None:
+            self.slow = None
+            await slow.wait()
 
     async def abandon(self, item: OrchestrationWorkItem) -> None:
         self.abandoned.append(item)
@@ -295,6 +300,26 @@ async def test_a_rewound_instance_that_does_not_replay_is_told_that_no_rewind_ca
     assert isinstance(ended, ExecutionCompleted)
     assert str(ended.result).startswith("Non-Deterministic workflow detected: A previous execution of this orchestration scheduled a timer")
     assert caplog.messages[-1].startswith("Instance 'i' was rewound. A rewind takes back what failed, but not")
+
+
+async def test_a_commit_that_returns_after_the_next_one_leaves_nothing_old_to_go_by(bench: Bench) -> None:
+    """Two failures of retried activities are never delivered together, since each takes a task id."""
+
+    def stubborn(context: Context) -> Any:
+        yield context.call_activity("hello", "x")
+        again = df.RetryOptions(1000, 3)
+        yield context.task_all([context.call_activity_with_retry("hello", again, name) for name in ("a", "b")])
+
+    bench.app.code["chain"] = df.Orchestrator.create(stubborn)
+    bench.hub.slow = done = asyncio.Event()
+    first = await bench.decide(started("chain"))
+    second = await bench.decide(following(first, TaskCompleted(task_scheduled_id=0, result='"Hello"', timestamp=T0)))
+    done.set()
+    await until(lambda: bench.dispatcher.in_flight == 0)
+    history = replace(second, new_events=(*first.new_events, *second.new_events))
+    failures = [TaskFailed(task_scheduled_id=task_id, reason="no", timestamp=T0) for task_id in (1, 2)]
+    third = await bench.decide(following(history, *failures))
+    assert third.unread == {1}
 
 
 async def test_an_app_of_the_next_sdk_fails_with_what_to_install(bench: Bench) -> None:

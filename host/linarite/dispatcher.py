@@ -72,10 +72,11 @@ class AppCalls(Protocol):
 
 @dataclass(slots=True)
 class _Memory:
-    """What is remembered of an instance's current generation."""
+    """What is remembered of an instance's current generation. `knowledge` is about as many events as `events` says."""
 
     execution_id: str | None = None
     knowledge: Knowledge = field(default_factory=Knowledge)
+    events: int = 0
     history: EncodedHistory = field(default_factory=EncodedHistory)
 
 
@@ -237,6 +238,7 @@ class Dispatcher:
     async def _commit(self, item: OrchestrationWorkItem, outcome: Outcome, memory: _Memory) -> None:
         for warning in outcome.warnings:
             log.warning("Instance '%s': %s", item.instance_id, warning)
+        self._remember(item, memory, outcome)  # before: the next work item may be here before this one is all done with
         try:
             await self._hub.commit(item, outcome.decision)
         except WorkItemLockLost as lost:
@@ -246,8 +248,6 @@ class Dispatcher:
             log.warning("An episode of instance '%s' could not be committed and is repeated: %s", item.instance_id, problem)
             self._memories.pop(item.instance_id, None)
             await self._abandon(item)
-        else:
-            self._remember(item.instance_id, memory, outcome)
 
     async def _abandon(self, item: OrchestrationWorkItem) -> None:
         with contextlib.suppress(HubError):
@@ -258,15 +258,19 @@ class Dispatcher:
         execution_id = execution_id_of(item.history, item.messages)
         if memory is None or memory.execution_id != execution_id:
             return _Memory(execution_id)
+        if memory.events != len(item.history):
+            memory.knowledge = Knowledge()
         return memory
 
-    def _remember(self, instance_id: str, memory: _Memory, outcome: Outcome) -> None:
+    def _remember(self, item: OrchestrationWorkItem, memory: _Memory, outcome: Outcome) -> None:
+        instance_id = item.instance_id
         if outcome.is_over or is_entity(instance_id):
             self._memories.pop(instance_id, None)
             return
         if outcome.decision.replaces_history:
             memory = _Memory(outcome.decision.execution_id)
         memory.knowledge = outcome.knowledge
+        memory.events = len(outcome.decision.new_events) + (0 if outcome.decision.replaces_history else len(item.history))
         self._memories[instance_id] = memory
         self._memories.move_to_end(instance_id)
         while len(self._memories) > REMEMBERED:

@@ -60,14 +60,14 @@ async def run(hosts: Hosts, programs: dict[str, Program], seed: int) -> None:
 def check(ended: Ended) -> None:
     """It ended as meant, once, and its history is whole."""
     check_history(list(ended.history))
-    assert not [task for task, answers in Counter(answered(ended.history)).items() if answers > 1], ended
+    assert not [task for task, answers in Counter(answered(ended.history)).items() if answers > 1], str(ended)
     try:
         expected = meant(ended.program)
     except Failed:
-        assert ended.status is Status.FAILED, ended
-        assert str(ended.output).startswith("Orchestrator function 'program' failed: "), ended
+        assert ended.status is Status.FAILED, str(ended)
+        assert str(ended.output).startswith("Orchestrator function 'program' failed: "), str(ended)
     else:
-        assert (ended.status, json.loads(ended.output or "null")) == (Status.COMPLETED, expected), ended
+        assert (ended.status, json.loads(ended.output or "null")) == (Status.COMPLETED, expected), str(ended)
 
 
 def answered(history: Sequence[HistoryEvent]) -> Iterator[int]:
