@@ -7,6 +7,7 @@ the app's own bindings need storage, an Azurite started here. `embedded` and `az
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,8 @@ from linarite.errors import OperatorError
 from linarite.options import StorageMode
 from linarite.settings import AppSettings
 from linarite.storage.connection import Account, account
+
+log = logging.getLogger("Host.Startup")
 
 MODE_SETTING = "LINARITE_STORAGE"
 """App setting or environment variable that `--storage` overrides."""
@@ -106,6 +109,7 @@ async def _start(folder: Path, ports: Ports, why: str) -> StorageChoice:
             f"The app needs a storage emulator and {why}. Run `linarite azurite install` once (it takes npm's azurite package), "
             "or start an Azurite yourself, or name a storage account."
         )
+    log.info("Starting Azurite: %s.", why)  # it takes some seconds, and nothing else is said meanwhile
     emulator = Azurite(folder / ".linarite" / "azurite", ports)
     await emulator.start()
     return StorageChoice("azurite", emulator.ports.connection_string(), f"{why}, so it was started here", emulator)

@@ -149,6 +149,7 @@ async def test_without_an_emulator_one_is_started_and_stopped(app_folder: Path, 
     await emulator.stop()
     environment = {"AzureWebJobsStorage": ports.connection_string(), "Words": "words-of-our-own"}
     async with HostProcess(words_app(app_folder), "--no-reload", environment=environment) as host, client(host) as session:
+        await host.said("Starting Azurite: nothing listens on port")
         await host.said("Storage: azurite: nothing listens on port .*, so it was started here")
         async with session.post("/api/say/teapot") as answer:
             assert answer.status == 202

@@ -21,6 +21,7 @@ from linarite.cli.levels import LEVELS, level_name
 
 ALWAYS_SHOWN = (
     *("Worker process started and initialized.", "Host lock lease acquired by instance ID"),
+    "Starting Azurite",
     *("A debugger can attach on", "Waiting for a debugger to attach on"),
 )
 """Beginnings of lines that are shown whatever their level: editors wait for them, or people."""
