@@ -138,6 +138,12 @@ async def client(host: HostProcess) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+async def fetch(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    """Status and text of an answer."""
+    async with session.get(path) as answer:
+        return answer.status, await answer.text()
+
+
 async def finished(session: aiohttp.ClientSession, status_url: str) -> dict[str, object]:
     """Follow a status URL until the instance has ended; its last status. The API has nothing to wait on, so it asks again and again."""
     for _ in range(1200):

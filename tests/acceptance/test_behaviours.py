@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.host_process import HostProcess, client
+from tests.host_process import HostProcess, client, fetch
 
 APP = """
 import asyncio
@@ -179,15 +179,10 @@ async def session(host: HostProcess) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def got(session: aiohttp.ClientSession, route: str) -> tuple[int, str]:
-    async with session.get(route) as answer:
-        return answer.status, await answer.text()
-
-
 async def test_a_blueprint_of_another_folder_is_served_and_one_that_is_not_registered_is_not(session: aiohttp.ClientSession) -> None:
-    assert await got(session, "/api/reports/2026") == (200, "of 2026")
-    assert await got(session, "/api/reports/x") == (404, "")
-    assert await got(session, "/api/forgotten") == (404, "")
+    assert await fetch(session, "/api/reports/2026") == (200, "of 2026")
+    assert await fetch(session, "/api/reports/x") == (404, "")
+    assert await fetch(session, "/api/forgotten") == (404, "")
 
 
 async def test_the_context_says_who_runs_and_where(folder: Path, session: aiohttp.ClientSession) -> None:
@@ -203,14 +198,14 @@ async def test_the_context_says_who_runs_and_where(folder: Path, session: aiohtt
 
 
 async def test_a_function_may_run_an_event_loop_of_its_own(host: HostProcess, session: aiohttp.ClientSession) -> None:
-    assert await got(session, "/api/user_event_loop") == (200, "OK-user-event-loop")
+    assert await fetch(session, "/api/user_event_loop") == (200, "OK-user-event-loop")
     await host.said("logged on a loop of its own")
 
 
 async def test_what_tasks_and_threads_log_stands_between_the_lines_of_the_invocation(
     host: HostProcess, session: aiohttp.ClientSession
 ) -> None:
-    _, invocation_id = await got(session, "/api/logs")
+    _, invocation_id = await fetch(session, "/api/logs")
     await host.said(rf"Executed 'Functions\.logs' \(Succeeded, Id={invocation_id}")
     texts = [line.partition("] ")[2] for line in host.lines]
     begin = next(number for number, text in enumerate(texts) if text.startswith("Executing 'Functions.logs'"))
@@ -219,7 +214,7 @@ async def test_what_tasks_and_threads_log_stands_between_the_lines_of_the_invoca
 
 
 async def test_functions_that_are_not_async_run_at_the_same_time(session: aiohttp.ClientSession) -> None:
-    one, other = await asyncio.gather(got(session, "/api/meet"), got(session, "/api/meet"))
+    one, other = await asyncio.gather(fetch(session, "/api/meet"), fetch(session, "/api/meet"))
     assert one == other == (200, "met")
 
 
@@ -230,20 +225,20 @@ async def test_functions_that_are_not_async_run_at_the_same_time(session: aiohtt
 async def test_what_a_function_raises_is_500_and_told(
     host: HostProcess, session: aiohttp.ClientSession, route: str, exception: str
 ) -> None:
-    assert await got(session, f"/api/{route}") == (500, "")
+    assert await fetch(session, f"/api/{route}") == (500, "")
     await host.said(f"Exception: {exception}")
     await host.said(f"in {route}")
 
 
 async def test_retries_are_told_to_the_function_and_hold_for_http(host: HostProcess, session: aiohttp.ClientSession) -> None:
     await host.said("Soon retries will not be supported for function 'Functions.tried'")
-    assert await got(session, "/api/tried") == (200, "at last")
+    assert await fetch(session, "/api/tried") == (200, "at last")
     await host.said("Current retry count: 2 of 2")
     assert re.findall(r"Current retry count: (\d of 2)", host.output) == ["0 of 2", "1 of 2", "2 of 2"]
 
 
 async def test_a_warm_up_is_called_by_its_route(host: HostProcess, session: aiohttp.ClientSession) -> None:
-    assert (await got(session, "/admin/warmup"))[0] == 200
+    assert (await fetch(session, "/admin/warmup"))[0] == 200
     await host.said("warmed up")
 
 
@@ -269,15 +264,15 @@ async def test_what_nothing_starts_here_is_named_and_fired_by_hand(
 
 async def test_only_the_functions_that_are_named_are_loaded(folder: Path) -> None:
     async with HostProcess(folder, "--no-reload", "--functions", "yearly", "divide") as host, client(host) as session:
-        assert await got(session, "/api/reports/1") == (200, "of 1")
-        assert await got(session, "/api/context") == (404, "")
+        assert await fetch(session, "/api/reports/1") == (200, "of 1")
+        assert await fetch(session, "/api/context") == (404, "")
         assert re.findall(r"^\t(\w+):", host.output, re.MULTILINE) == ["divide", "yearly"]
 
 
 async def test_worker_processes_share_the_work(folder: Path) -> None:
     environment = {"FUNCTIONS_WORKER_PROCESS_COUNT": "2"}
     async with HostProcess(folder, "--no-reload", environment=environment) as host, client(host) as session:
-        one, other = await asyncio.gather(got(session, "/api/meet_processes"), got(session, "/api/meet_processes"))
+        one, other = await asyncio.gather(fetch(session, "/api/meet_processes"), fetch(session, "/api/meet_processes"))
         assert (one[0], other[0]) == (200, 200)
         assert one[1] != other[1]
 
@@ -285,13 +280,13 @@ async def test_worker_processes_share_the_work(folder: Path) -> None:
 async def test_an_app_may_have_another_main_file(folder: Path) -> None:
     (folder / "function_app.py").rename(folder / "main.py")
     async with HostProcess(folder, "--no-reload", environment={"PYTHON_SCRIPT_FILE_NAME": "main.py"}) as host, client(host) as session:
-        assert await got(session, "/api/reports/3") == (200, "of 3")
+        assert await fetch(session, "/api/reports/3") == (200, "of 3")
 
 
 async def test_host_json_can_silence_functions(folder: Path) -> None:
     (folder / "host.json").write_text('{"version": "2.0", "logging": {"logLevel": {"default": "None"}}}', "utf-8")
     async with HostProcess(folder, "--no-reload") as host, client(host) as session:
-        assert (await got(session, "/api/logs"))[0] == 200
-        assert (await got(session, "/api/divide"))[0] == 500
+        assert (await fetch(session, "/api/logs"))[0] == 200
+        assert (await fetch(session, "/api/divide"))[0] == 500
     assert "Execut" not in host.output
     assert "logged by a task" not in host.output

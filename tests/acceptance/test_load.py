@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from linarite.azurite import Ports
+from tests.acceptance.conftest import Storage
 from tests.acceptance.orders import check, place
 from tests.acceptance.sample import copy_of_the_sample
 from tests.host_process import HostProcess, client, finished
@@ -55,33 +54,22 @@ def turn_round(text: str) -> str:
 """
 
 
-@pytest.fixture(params=["embedded", pytest.param("azurite", marks=pytest.mark.azurite)])
-def storage(request: pytest.FixtureRequest) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Flags and environment of a host on either hub."""
-    flags = ("--no-reload", "--storage", request.param)
-    if request.param == "embedded":
-        return flags, {}
-    ports: Ports = request.getfixturevalue("azurite")
-    hub = {"AzureFunctionsJobHost__extensions__durableTask__hubName": f"Load{uuid.uuid4().hex[:12]}"}
-    return flags, {"AzureWebJobsStorage": ports.connection_string(), **hub}
-
-
 @pytest.mark.slow
-async def test_200_orders_that_come_at_once_are_all_completed(storage: tuple[tuple[str, ...], dict[str, str]], tmp_path: Path) -> None:
+async def test_200_orders_that_come_at_once_are_all_completed(storage: Storage, tmp_path: Path) -> None:
     flags, environment = storage
     orders = [f"order-{number:03}" for number in range(200)]
-    async with HostProcess(copy_of_the_sample(tmp_path), *flags, environment=environment) as host, client(host) as session:
+    async with HostProcess(copy_of_the_sample(tmp_path), "--no-reload", *flags, environment=environment) as host, client(host) as session:
         assert all(await asyncio.gather(*(place(session, order) for order in orders)))
         for order in orders:
             await check(session, order)
 
 
 @pytest.fixture
-async def echo(storage: tuple[tuple[str, ...], dict[str, str]], app_folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
+async def echo(storage: Storage, app_folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """An app that sends a text through an orchestration and an activity, and back turned round."""
     flags, environment = storage
     (app_folder / "function_app.py").write_text(ECHO_APP, "utf-8")
-    async with HostProcess(app_folder, *flags, environment=environment) as host, client(host) as session:
+    async with HostProcess(app_folder, "--no-reload", *flags, environment=environment) as host, client(host) as session:
         yield session
 
 

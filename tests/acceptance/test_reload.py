@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from linarite.azurite import Ports
+from tests.acceptance.conftest import Storage
 from tests.acceptance.gate import WAIT_AT_THE_GATE, Gate
-from tests.host_process import PATIENCE_S, HostProcess, client, finished
+from tests.host_process import PATIENCE_S, HostProcess, client, fetch, finished
 from tests.processes import descendants, gone
 
 DURABLE = "/runtime/webhooks/durabletask"
-Storage = tuple[tuple[str, ...], dict[str, str]]
 
 TEMPLATE = f"""
 import os
@@ -84,29 +80,6 @@ def code(version: str = "one") -> str:
 def folder(app_folder: Path) -> Path:
     (app_folder / "function_app.py").write_text(code(), "utf-8")
     return app_folder
-
-
-@pytest.fixture
-async def gate() -> AsyncIterator[Gate]:
-    async with Gate() as gate:
-        yield gate
-
-
-@pytest.fixture(params=["embedded", pytest.param("azurite", marks=pytest.mark.azurite)])
-def storage(request: pytest.FixtureRequest) -> Storage:
-    """Flags and environment of a host on either hub."""
-    flags = ("--storage", request.param)
-    if request.param == "embedded":
-        return flags, {}
-    ports: Ports = request.getfixturevalue("azurite")
-    hub = {"AzureFunctionsJobHost__extensions__durableTask__hubName": f"Reload{os.urandom(6).hex()}"}
-    return flags, {"AzureWebJobsStorage": ports.connection_string(), **hub}
-
-
-async def fetch(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
-    """Status and text of an answer."""
-    async with session.get(path) as answer:
-        return answer.status, await answer.text()
 
 
 async def save(host: HostProcess, path: Path, content: str, says: str = RELOADED) -> None:

@@ -8,22 +8,22 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from linarite.azurite import Ports
+from tests.acceptance.conftest import Storage
 from tests.acceptance.gate import WAIT_AT_THE_GATE, Gate
 from tests.acceptance.sample import copy_of_the_sample
-from tests.host_process import PATIENCE_S, HostProcess, client, finished
+from tests.host_process import PATIENCE_S, HostProcess, client, fetch, finished
 from tests.processes import descendant, descendants, gone
 from tests.storage_proxy import StorageProxy
 
 DURABLE = "/runtime/webhooks/durabletask"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
-Storage = tuple[tuple[str, ...], dict[str, str]]
 
 APP = f"""
 import asyncio
@@ -76,31 +76,8 @@ def folder(app_folder: Path) -> Path:
     return app_folder
 
 
-@pytest.fixture
-async def gate() -> AsyncIterator[Gate]:
-    async with Gate() as gate:
-        yield gate
-
-
-@pytest.fixture(params=["embedded", pytest.param("azurite", marks=pytest.mark.azurite)])
-def storage(request: pytest.FixtureRequest) -> Storage:
-    """Flags and environment of a host on either hub."""
-    flags = ("--storage", request.param)
-    if request.param == "embedded":
-        return flags, {}
-    ports: Ports = request.getfixturevalue("azurite")
-    hub = {"AzureFunctionsJobHost__extensions__durableTask__hubName": f"Stop{os.urandom(6).hex()}"}
-    return flags, {"AzureWebJobsStorage": ports.connection_string(), **hub}
-
-
 async def all_gone(processes: Iterable[int]) -> None:
     await asyncio.wait_for(asyncio.gather(*(gone(pid) for pid in processes)), PATIENCE_S)
-
-
-async def fetch(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
-    """Status and text of an answer."""
-    async with session.get(path) as answer:
-        return answer.status, await answer.text()
 
 
 async def ends_quietly(host: HostProcess) -> None:
