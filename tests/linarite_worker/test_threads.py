@@ -39,7 +39,7 @@ def test_a_thread_goes_on_with_what_waits() -> None:
     threads.submit(until(may_go))
     for _ in range(20):
         threads.submit(lambda: names.put(threading.current_thread().name))
-    assert {names.get(timeout=10) for _ in range(20)} == {"linarite_1"}
+    assert len({names.get(timeout=10) for _ in range(20)}) == 1  # whichever of the two does not stand still
     may_go.set()
     threads.stop()
 
