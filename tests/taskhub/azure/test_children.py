@@ -1,4 +1,4 @@
-"""A child begins once, however often it is told to: its parent may die while it tells it, and the child before the message is deleted."""
+"""What is told to begin more than once begins once: a child's parent may die while it tells it, and any start can be delivered again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from linarite.durable.events import EventRaised, ExecutionStarted, Orchestration
 from linarite.durable.messages import TaskMessage
 from linarite.taskhub.azure import envelopes
 from linarite.taskhub.azure.envelopes import Envelope
+from linarite.taskhub.azure.held import Held
 from linarite.taskhub.azure.hub import AzureHub
+from linarite.taskhub.azure.sessions import Session
 from linarite.taskhub.protocol import OrchestrationWorkItem
 from tests.taskhub.azure.conftest import Hubs
-from tests.taskhub.azure.scripted import episode, finish, generation, now, start, to
+from tests.taskhub.azure.scripted import NOBODY, episode, finish, generation, now, start, to
 
 pytestmark = pytest.mark.azurite
 
@@ -107,3 +109,25 @@ async def test_a_host_that_knows_nothing_yet_drops_a_second_start_too(hubs: Hubs
     hub._orchestrations.forget("order-1:0")
     seen = await told_again(hubs, hub, child_start())
     assert generation(seen) == first.target.execution_id
+
+
+async def test_a_start_that_came_again_before_its_generation_continued_as_new_is_dropped(hubs: Hubs, hub: AzureHub) -> None:
+    told = start("order")
+    await hub.create(told, NOBODY)
+    item = await next_item(hub)
+    take_in = hub._orchestrations._sessions.add  # what a second delivery comes to, once the row has confirmed it
+    taken_in = asyncio.Event()
+
+    def add(held: Held) -> Session:
+        session = take_in(held)
+        taken_in.set()
+        return session
+
+    hub._orchestrations._sessions.add = add  # type: ignore[method-assign]
+    await put(hubs, told)
+    await asyncio.wait_for(taken_in.wait(), PATIENCE_S)
+    await hub.commit(item, continued(item))
+    await put(hubs, to("order", EventRaised(name="after", timestamp=now())))
+    seen = await next_item(hub)
+    assert generation(seen) == "next"
+    assert [type(message.event) for message in seen.messages] == [EventRaised]

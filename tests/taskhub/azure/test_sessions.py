@@ -152,8 +152,14 @@ def test_a_childs_start_needs_the_current_history_whichever_that_is() -> None:
 def test_the_start_of_a_child_that_has_begun_is_told_apart() -> None:
     again, event = child_started("two"), raised()
     begun = child_started("one").message.event
-    assert without_repeated_starts([again, event], Checkpoint("one", "etag", (begun,))) == ([event], [again])
-    assert without_repeated_starts([again, event], Checkpoint(None, None, ())) == ([again, event], [])
+    assert without_repeated_starts([again, event], Checkpoint("one", "etag", (begun,)), ()) == ([event], [again])
+    assert without_repeated_starts([again, event], Checkpoint(None, None, ()), ()) == ([again, event], [])
+
+
+def test_the_start_of_a_generation_that_another_has_replaced_is_told_apart() -> None:
+    again, event = started("one"), raised()
+    assert without_repeated_starts([again, event], Checkpoint("two", "etag", None), ["one"]) == ([event], [again])
+    assert without_repeated_starts([again, event], Checkpoint("two", "etag", None), ["other"]) == ([again, event], [])
 
 
 def test_answers_wait_for_their_questions() -> None:

@@ -19,7 +19,7 @@ import msgspec
 from linarite.clock import Clock
 from linarite.durable.decision import Decision
 from linarite.durable.delivery import StartVerdict, judge_start, start_is_void
-from linarite.durable.messages import TaskMessage
+from linarite.durable.messages import TaskMessage, is_entity
 from linarite.errors import HubError, HubUnavailable, WorkItemLockLost
 from linarite.taskhub.azure.background import Background
 from linarite.taskhub.azure.checkpoints import Checkpoints
@@ -35,6 +35,9 @@ _LOADS = 16
 """Histories read at the same time."""
 
 _RETRY_S = 5.0
+
+_REMEMBERED = 1000
+"""Generations of which it is remembered that another one has replaced them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,6 +62,8 @@ class Orchestrations:
         self._ready: deque[Session] = deque()
         self._arrived = asyncio.Event()
         self._parked: set[Session] = set()
+        self._replaced: deque[str] = deque(maxlen=_REMEMBERED)
+        """Generations that have continued as new. A start that was delivered twice can be taken in before that, and handed out after it."""
         self._loads = asyncio.Semaphore(_LOADS)
         self._background = Background()
 
@@ -139,10 +144,10 @@ class Orchestrations:
             self._queue(session)
             return None
         batch = self._sessions.activate(session)
-        batch.messages, repeated = without_repeated_starts(batch.messages, checkpoint)
+        batch.messages, repeated = without_repeated_starts(batch.messages, checkpoint, self._replaced)
         if repeated:
             deleted = self._let_go(self._held.delete(held) for held in repeated)
-            self._background.spawn(deleted, "delete the start of a child that has begun")
+            self._background.spawn(deleted, "delete the start of what has begun")
         messages, rest = split(batch, checkpoint)
         history = (checkpoint.history or ()) if checkpoint.is_current(batch.execution_id) else ()
         batch.messages, early = in_order(messages, history)
@@ -181,6 +186,8 @@ class Orchestrations:
         await self._delivery.send_all([_sent_by(item.lock.batch.execution_id, message) for message in decision.outbound])
         if decision.new_events:
             written = await self._checkpoints.write(item.instance_id, base, item.history, decision)
+            if decision.replaces_history and not is_entity(item.instance_id):
+                self._replaced.append(item.lock.batch.execution_id or "")
             return None if written.is_over else written.checkpoint
         if decision.unread:
             return base

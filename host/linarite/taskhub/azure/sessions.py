@@ -8,7 +8,7 @@ Source: DurableTask.AzureStorage, OrchestrationSessionManager.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from linarite.durable.delivery import is_out_of_order, is_repeated_start, same_id
@@ -167,12 +167,15 @@ def _join(waiting: deque[Batch], execution_id: str | None, held: Held) -> None:
     waiting.append(Batch(execution_id, [held]))
 
 
-def without_repeated_starts(messages: Sequence[Held], checkpoint: Checkpoint) -> tuple[list[Held], list[Held]]:
-    """The messages that count, and the starts of a child that has begun."""
+def without_repeated_starts(messages: Sequence[Held], checkpoint: Checkpoint, replaced: Collection[str]) -> tuple[list[Held], list[Held]]:
+    """The messages that count, and starts of what has begun: of a child, or of a generation that another one has `replaced` since."""
     kept: list[Held] = []
     repeated: list[Held] = []
     for held in messages:
-        (repeated if is_repeated_start(held.message, checkpoint.history or ()) else kept).append(held)
+        is_repeated = is_repeated_start(held.message, checkpoint.history or ()) or (
+            held.message.starts_generation and held.message.target.execution_id in replaced
+        )
+        (repeated if is_repeated else kept).append(held)
     return kept, repeated
 
 
