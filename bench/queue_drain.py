@@ -28,9 +28,9 @@ from linarite.clock import SystemClock
 from linarite.function_log import FunctionLog
 from linarite.invocation import Invocation, InvocationResult
 from linarite.invoker import Invoker
-from linarite.storage.outages import Outages
 from linarite.listeners.queue import QueueListener
 from linarite.settings import AppSettings, QueueSettings
+from linarite.storage.outages import Outages
 from linarite.workers.child import ChildWorker
 from linarite.workers.protocol import WorkerChannel
 
