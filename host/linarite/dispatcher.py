@@ -117,7 +117,7 @@ class Dispatcher:
         """Take no more work and hand back what is in flight: nothing of it is written, and it comes again."""
         await call_off(*self._loops)
         self._loops = []
-        await call_off(*list(self._running))
+        await call_off(*self._running)
 
     async def _fetch(self, next_item: Callable[[], Awaitable[T]], work: Callable[[T], Coroutine[Any, Any, None]], limit: int) -> None:
         """One loop: as many items at a time as the limit allows, each a task of its own."""

@@ -179,7 +179,9 @@ async def test_a_function_that_comes_and_goes_is_there_or_404_and_nothing_betwee
         askers = [asyncio.ensure_future(keep_asking()) for _ in range(8)]
         for _ in range(3):
             await save(host, folder / "function_app.py", without)
+            assert await fetch(session, "/api/version") == (404, "")
             await save(host, folder / "function_app.py", code())
+            assert await fetch(session, "/api/version") == (200, "one")
         is_over.set()
         await asyncio.gather(*askers)
         assert answers <= {(200, "one"), (404, "")}
